@@ -1,0 +1,33 @@
+//! The contract between routemesh's kernel programs and its daemon.
+//!
+//! Types and tables only: no logic, no allocation, no `std`. Addresses are 16 bytes in network
+//! byte order, IPv4 as IPv4-mapped IPv6 (RFC 4291 §2.5.5.2); every other integer is in the
+//! machine's own order. Change a type here and [`ABI_VERSION`] changes with it, because a
+//! running kernel may hold maps of the old shape.
+#![no_std]
+
+mod maps;
+mod outcome;
+
+pub use maps::*;
+pub use outcome::{OUTCOME_ROOM, Outcome, Verdict};
+
+/// The version of the map layout; part of the directory in which maps and links are pinned.
+pub const ABI_VERSION: u32 = 1;
+
+/// Program names, each within the kernel's 15 characters.
+pub mod programs {
+    /// tc ingress of a container network's interface and of its bridge ports.
+    pub const CONTAINER_TC: &str = "rm_container_tc";
+    /// tc ingress of an uplink.
+    pub const UPLINK_TC: &str = "rm_uplink_tc";
+    /// XDP of an uplink.
+    pub const UPLINK_XDP: &str = "rm_uplink_xdp";
+}
+
+/// Globals that the loader writes before the programs are verified.
+pub mod globals {
+    /// `u32`: route counters per CPU, so the length of [`crate::map_names::ROUTE_COUNTERS`] over
+    /// the number of possible CPUs.
+    pub const ROUTE_SLOTS: &str = "ROUTE_SLOTS";
+}

@@ -1,0 +1,2 @@
+//! The pure core: what happens to one packet, without maps and without helpers.
+#![no_std]

@@ -1,0 +1,368 @@
+//! The control socket's protocol: what clients ask and what the daemon answers.
+//!
+//! HTTP/1.1 with JSON over a unix socket. Field names are those of `ip -j` where it has the
+//! thing. Every error answer is an [`Error`] with the HTTP status of its [`ErrorKind`].
+//!
+//! | method, path | request | answer |
+//! |---|---|---|
+//! | `GET /v1/status` | | [`Status`] |
+//! | `GET /v1/routes` | | `[`[`Route`]`]`, by prefix, the host's own included |
+//! | `POST /v1/routes` | [`RouteBatch`] | [`Applied`] |
+//! | `GET /v1/routes/get?address=A` | | [`Route`] |
+//! | `POST /v1/routes/flush` | | [`Applied`] |
+//! | `GET /v1/endpoints` | | `[`[`Endpoint`]`]` |
+//! | `GET /v1/links` | | `[`[`Link`]`]` |
+//! | `GET /v1/outcomes` | | `[`[`OutcomeCount`]`]` |
+//! | `GET /v1/config` | | the configuration in force, TOML |
+//! | `POST /v1/reload` | | [`Reloaded`] |
+//! | `GET /metrics` | | Prometheus or OpenMetrics text |
+//! | `GET /healthz`, `GET /readyz` | | `ok`, or 503 |
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Prefix, Source, UplinkMode};
+
+/// Where the daemon listens unless told otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/routemesh/routemesh.sock";
+
+/// Kinds of route, as `list` shows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RouteType {
+    /// To a next hop.
+    Direct,
+    /// Dropped.
+    Blackhole,
+    /// A container subnet of this host.
+    Local,
+    /// An address of this host.
+    Host,
+}
+
+/// Whether a route is in the kernel's table, and if not, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RouteState {
+    /// In the kernel's table.
+    Active,
+    /// A route of another source for the same prefix comes first.
+    Overridden,
+    /// Its next hop is on no link of an uplink at present, or its interface is gone.
+    Unreachable,
+    /// The kernel refused it; tried again at the next round.
+    Failed,
+}
+
+/// One route, as `route list` and `route get` show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Destinations.
+    pub dst: Prefix,
+    /// What it does.
+    #[serde(rename = "type")]
+    pub kind: RouteType,
+    /// The next hop, of `direct`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub gateway: Option<IpAddr>,
+    /// The interface packets leave by.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dev: Option<String>,
+    /// The route's own MTU, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mtu: Option<u32>,
+    /// Who asked for it.
+    pub source: Source,
+    /// Whether it is in force.
+    pub state: RouteState,
+    /// Why it is not, in words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// Packets that matched it.
+    pub packets: u64,
+    /// Their bytes, from the IP header on.
+    pub bytes: u64,
+}
+
+/// What one line of a batch does to the table of CLI routes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RouteOp {
+    /// Adds; an existing route of the same prefix is an error.
+    Add,
+    /// Adds, or takes the place of an existing one.
+    Replace,
+    /// Removes; none of that prefix is an error.
+    Del,
+}
+
+/// One line of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteEdit {
+    /// What to do.
+    pub op: RouteOp,
+    /// Destinations.
+    pub dst: Prefix,
+    /// The next hop; none, with `blackhole` false, is right for `del` only.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub via: Option<IpAddr>,
+    /// The uplink to use.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dev: Option<String>,
+    /// Drop instead of sending.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub blackhole: bool,
+    /// Largest IP packet, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mtu: Option<u32>,
+}
+
+/// Edits that are checked together and applied together: all of them, or none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteBatch {
+    /// The edits, in order.
+    pub edits: Vec<RouteEdit>,
+}
+
+/// What a batch or a flush did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// Routes that are new.
+    pub added: usize,
+    /// Routes that differ from before.
+    pub changed: usize,
+    /// Routes that are gone.
+    pub removed: usize,
+}
+
+/// What a reload did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// The difference in routes.
+    pub routes: Applied,
+    /// Settings that changed in the file and take effect at the next start only.
+    pub restart_needed: Vec<String>,
+}
+
+/// A container of this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its MAC, colon-separated.
+    pub lladdr: String,
+    /// The container network's interface.
+    pub network: String,
+    /// The interface that leads to it.
+    pub dev: String,
+    /// How packets get there: `redirect-peer` or `redirect`.
+    pub via: String,
+}
+
+/// What an interface is to routemesh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkRole {
+    /// Leads to other hosts.
+    Uplink,
+    /// A container network's interface.
+    Network,
+    /// A bridge port of a container network.
+    Port,
+}
+
+/// An interface routemesh uses, or waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Its name.
+    pub ifname: String,
+    /// Its index; none while it does not exist.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ifindex: Option<u32>,
+    /// What it is to us.
+    pub role: LinkRole,
+    /// `up`, `down` or `missing`.
+    pub state: String,
+    /// Its MTU, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mtu: Option<u32>,
+    /// The mode asked for, of an uplink.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub configured_mode: Option<UplinkMode>,
+    /// What is attached, as `tcx`, `clsact`, `xdp+tcx`, `xdp-generic+tcx`; empty for nothing.
+    pub mode: String,
+    /// Why the mode is what it is, where that needs a word.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// A port's bridge.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub master: Option<String>,
+    /// The container subnets behind it, of a network.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub subnets: Vec<Prefix>,
+}
+
+/// One counter: how often packets of one hook of one interface ended in one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeCount {
+    /// The uplink, or the container network (its ports are counted with it).
+    pub interface: String,
+    /// `tc` or `xdp`.
+    pub hook: String,
+    /// The outcome's label.
+    pub outcome: String,
+    /// `forward`, `pass`, `reply` or `drop`.
+    pub verdict: String,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes, from the IP header on.
+    pub bytes: u64,
+}
+
+/// The state of the daemon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The node's name.
+    pub node: String,
+    /// The daemon's version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// Seconds since it started.
+    pub uptime_seconds: u64,
+    /// The kernel's release.
+    pub kernel: String,
+    /// The file in force; none for the embedded default.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub config: Option<String>,
+    /// Goes up by one with every change of the table.
+    pub generation: u64,
+    /// Routes asked for, by source.
+    pub routes: RouteTotals,
+    /// Most routes the table takes.
+    pub route_limit: usize,
+    /// Containers learnt.
+    pub endpoints: usize,
+    /// The interfaces, as `link list` has them.
+    pub links: Vec<Link>,
+    /// What an operator should know, each with what to do about it.
+    pub warnings: Vec<String>,
+}
+
+/// Routes by source, and those not in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteTotals {
+    /// From the file.
+    pub file: usize,
+    /// From clients.
+    pub cli: usize,
+    /// Of the host itself.
+    pub kernel: usize,
+    /// Asked for, but not in the kernel's table.
+    pub inactive: usize,
+}
+
+/// What went wrong, as the client must tell it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// The request makes no sense. HTTP 400, exit code 2.
+    Invalid,
+    /// The caller may not do that. HTTP 403, exit code 5.
+    NotPermitted,
+    /// There is no such thing. HTTP 404, exit code 4.
+    NotFound,
+    /// There is one already. HTTP 409, exit code 1.
+    Exists,
+    /// It was tried and failed. HTTP 500, exit code 1.
+    Failed,
+}
+
+/// An error answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// Which kind.
+    pub kind: ErrorKind,
+    /// What and why, and the fix where there is one.
+    pub message: String,
+}
+
+impl Error {
+    /// An error of `kind`.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+}
+
+/// What the socket's server asks of the daemon. Every call is quick and does not wait.
+pub trait Control: Send {
+    /// The state of the daemon.
+    fn status(&self) -> Status;
+    /// All routes, by prefix and source.
+    fn routes(&self) -> Vec<Route>;
+    /// The route that wins for `address`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when no route does.
+    fn route_for(&self, address: IpAddr) -> Result<Route, Error>;
+    /// Applies all edits to the CLI's routes, or none.
+    ///
+    /// # Errors
+    /// Which edit cannot be done, and why; nothing was changed.
+    fn edit_routes(&mut self, batch: RouteBatch) -> Result<Applied, Error>;
+    /// Removes the CLI's routes.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    fn flush_routes(&mut self) -> Result<Applied, Error>;
+    /// The containers learnt, by address.
+    fn endpoints(&self) -> Vec<Endpoint>;
+    /// The interfaces used or waited for.
+    fn links(&self) -> Vec<Link>;
+    /// All counters that are not zero.
+    fn outcomes(&self) -> Vec<OutcomeCount>;
+    /// The configuration in force, as TOML.
+    fn config(&self) -> String;
+    /// Reads the configuration file again and applies the difference.
+    ///
+    /// # Errors
+    /// What is wrong with the file, rendered; nothing was changed.
+    fn reload(&mut self) -> Result<Reloaded, Error>;
+    /// Everything the metrics page is made of, read from the maps now.
+    fn metrics(&self) -> Metrics;
+}
+
+/// A reading of all that is counted or gauged.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    /// The state of the daemon.
+    pub status: Status,
+    /// The outcome counters.
+    pub outcomes: Vec<OutcomeCount>,
+    /// Entries and capacity by map name.
+    pub maps: Vec<MapFill>,
+    /// Rounds of reconciling, and how many of them left something undone.
+    pub reconcile_rounds: u64,
+    /// Rounds that left something undone.
+    pub reconcile_errors: u64,
+    /// Seconds the last round took.
+    pub reconcile_seconds: f64,
+}
+
+/// How full a map is.
+#[derive(Clone, Debug)]
+pub struct MapFill {
+    /// The map's name.
+    pub map: &'static str,
+    /// Entries in it.
+    pub entries: u64,
+    /// Entries it has room for.
+    pub capacity: u64,
+}

@@ -1,0 +1,3 @@
+//! One binary: the daemon and its clients.
+
+fn main() {}
