@@ -1,1 +1,3 @@
-//! The lab.
+//! The lab routemesh is tested, shown and measured in, and the packets it is fed.
+
+pub mod packet;
