@@ -9,4 +9,5 @@
 //! * 4 [`cli`]: a client of the socket
 
 pub mod api;
+pub mod config;
 pub mod model;

@@ -1,0 +1,123 @@
+//! The file as it is typed: keys and types, not yet meaning.
+//!
+//! Texts that have a grammar of their own stay texts here, with their place, so that what is
+//! wrong with them is said in our words. The doc comments are the reference: they go into the
+//! JSON schema, and from there into the documentation.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::model::{Prefix, UplinkMode};
+
+/// Configuration of routemesh.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(title = "routemesh configuration")]
+pub(super) struct Document {
+    /// Name of this host, as `status` and the metrics show it.
+    #[serde(default)]
+    #[schemars(with = "String", extend("x-default" = "the host name"))]
+    pub(super) node: Option<Spanned<String>>,
+    /// Interfaces that lead to other hosts. With none: `eth0`, or else the interface of the
+    /// default route.
+    #[serde(default)]
+    pub(super) uplink: Vec<UplinkTable>,
+    /// Interfaces that lead to containers of this host: bridges, or the host's ends of veth
+    /// pairs.
+    #[serde(default)]
+    pub(super) network: Vec<NetworkTable>,
+    /// Where packets for containers of other hosts go. The most specific route wins.
+    #[serde(default)]
+    pub(super) route: Vec<RouteTable>,
+    /// Sizes that are fixed when the daemon starts.
+    #[serde(default)]
+    #[schemars(with = "LimitsTable")]
+    pub(super) limits: LimitsTable,
+    /// Counters for Prometheus over TCP, beside those on the control socket.
+    #[serde(default)]
+    #[schemars(with = "MetricsTable")]
+    pub(super) metrics: MetricsTable,
+}
+
+/// An interface that leads to other hosts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Uplink")]
+pub(super) struct UplinkTable {
+    /// Name of the interface.
+    #[schemars(with = "String", length(min = 1, max = 15))]
+    pub(super) interface: Spanned<String>,
+    /// Which hook carries packets: `auto` takes what suits the device; `xdp` falls back to tc
+    /// where the driver has no native XDP; `xdp-generic` is for trying things out.
+    #[serde(default)]
+    #[schemars(with = "UplinkMode", extend("default" = "auto"))]
+    pub(super) mode: Option<Spanned<String>>,
+}
+
+/// An interface that leads to containers of this host.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Network")]
+pub(super) struct NetworkTable {
+    /// Name of the interface.
+    #[schemars(with = "String", length(min = 1, max = 15))]
+    pub(super) interface: Spanned<String>,
+    /// Subnets of the containers behind it.
+    #[serde(default)]
+    #[schemars(with = "Vec<Prefix>", extend("x-default" = "those of the interface's addresses"))]
+    pub(super) subnets: Vec<Spanned<String>>,
+}
+
+/// Where packets for a prefix go: to a next hop, or nowhere.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(
+    rename = "Route",
+    extend("oneOf" = [
+        { "required": ["via"] },
+        { "required": ["blackhole"], "properties": { "blackhole": { "const": true } } },
+    ])
+)]
+pub(super) struct RouteTable {
+    /// Destinations the route is for.
+    #[schemars(with = "Prefix")]
+    pub(super) dst: Spanned<String>,
+    /// Address of the next hop, which is on the link of an uplink.
+    #[serde(default)]
+    #[schemars(with = "std::net::IpAddr", extend("x-default" = "none"))]
+    pub(super) via: Option<Spanned<String>>,
+    /// The uplink to leave by.
+    #[serde(default)]
+    #[schemars(with = "String", extend("x-default" = "the uplink whose link the next hop is on"))]
+    pub(super) dev: Option<Spanned<String>>,
+    /// Largest IP packet, in bytes: at least 576, for IPv6 at least 1280.
+    #[serde(default)]
+    #[schemars(with = "u32", range(min = 576, max = 65535), extend("x-default" = "that of the uplink"))]
+    pub(super) mtu: Option<Spanned<i64>>,
+    /// Drops what the route matches; in place of `via`.
+    #[serde(default)]
+    pub(super) blackhole: bool,
+}
+
+/// Sizes that are fixed when the daemon starts.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Limits")]
+pub(super) struct LimitsTable {
+    /// Most routes the table takes. Each has 16 bytes of counters per CPU.
+    #[serde(default)]
+    #[schemars(with = "u32", range(min = 1, max = 16_777_216), extend("default" = 131_072))]
+    pub(super) routes: Option<Spanned<i64>>,
+}
+
+/// Counters for Prometheus over TCP.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Metrics")]
+pub(super) struct MetricsTable {
+    /// Address and port to listen on, as `127.0.0.1:9477`.
+    #[serde(default)]
+    #[schemars(with = "String", extend("x-default" = "none: on the control socket only"))]
+    pub(super) listen: Option<Spanned<String>>,
+}

@@ -1,0 +1,256 @@
+//! What a single value must be, wherever it comes from: a file, or a client of the socket.
+
+use std::{fmt, net::IpAddr};
+
+use crate::model::{Action, Prefix, PrefixError, Route};
+
+/// Most routes a table can have.
+pub const MOST_ROUTES: i64 = 16 << 20;
+/// The kernel's IFNAMSIZ without the closing zero.
+const INTERFACE_NAME_BYTES: usize = 15;
+/// HOST_NAME_MAX would be 64; a fully qualified name is longer.
+const NODE_NAME_BYTES: usize = 253;
+const MOST_MTU: i64 = 65_535;
+/// RFC 791: every host takes datagrams of 576 bytes.
+const LEAST_MTU: i64 = 576;
+/// RFC 8200 §5: every link carries packets of 1280 bytes.
+const LEAST_MTU_IPV6: i64 = 1280;
+
+/// Why a value will not do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// What is wrong, with the value.
+    pub title: String,
+    /// The reason, short enough to stand beside the value.
+    pub label: String,
+    /// What would be right.
+    pub help: String,
+}
+
+impl Wrong {
+    fn new(title: impl Into<String>, label: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            label: label.into(),
+            help: help.into(),
+        }
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.title, self.label, self.help)
+    }
+}
+
+impl std::error::Error for Wrong {}
+
+/// Whether a route, taken by itself, makes sense.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn route(route: &Route) -> Result<(), Wrong> {
+    destination(route.dst)?;
+    if let Action::Direct { via, dev } = &route.action {
+        next_hop(*via)?;
+        dev.as_deref().map_or(Ok(()), interface)?;
+    }
+    route
+        .mtu
+        .map_or(Ok(()), |size| mtu(size.into(), route.dst).map(drop))
+}
+
+/// The prefix that `text` writes.
+pub(super) fn prefix(text: &str) -> Result<Prefix, Wrong> {
+    let example = "write a prefix as 10.1.0.0/16 or fd00:1::/32, or one address";
+    text.parse().map_err(|error| match error {
+        PrefixError::Address(address) => Wrong::new(
+            format!("{text:?} is not a prefix"),
+            format!("{address:?} is not an IP address"),
+            example,
+        ),
+        PrefixError::Length { length, most } => Wrong::new(
+            format!("{text:?} is not a prefix"),
+            format!("{length:?} is not a length from 0 to {most}"),
+            example,
+        ),
+        PrefixError::HostBits { network, .. } => Wrong::new(
+            format!("{text} has host bits set"),
+            format!("bits are set after the first {}", network.length()),
+            host_bits_help(text, network),
+        ),
+    })
+}
+
+fn host_bits_help(text: &str, network: Prefix) -> String {
+    let address = text.split('/').next().unwrap_or_default();
+    let bits = if network.is_ipv6() { 128 } else { 32 };
+    format!("the network is {network}; the one address is {address}/{bits}")
+}
+
+/// Prefixes that no route and no subnet may lie in: their packets are never routed.
+const UNROUTED: [(&str, &str); 10] = [
+    ("0.0.0.0/8", "unspecified"),
+    ("127.0.0.0/8", "loopback"),
+    ("169.254.0.0/16", "link-local"),
+    ("224.0.0.0/4", "multicast"),
+    ("240.0.0.0/4", "reserved"),
+    ("::/128", "unspecified"),
+    ("::1/128", "loopback"),
+    ("::ffff:0:0/96", "IPv4-mapped"),
+    ("fe80::/10", "link-local"),
+    ("ff00::/8", "multicast"),
+];
+
+/// Which prefix that is never routed holds all of `prefix`, and what it is called.
+fn unrouted(prefix: Prefix) -> Option<(&'static str, &'static str)> {
+    UNROUTED.into_iter().find(|(special, _)| {
+        special
+            .parse::<Prefix>()
+            .is_ok_and(|special| special.net().contains(&prefix.net()))
+    })
+}
+
+/// Whether packets for `dst` can come by at all.
+pub(super) fn destination(dst: Prefix) -> Result<(), Wrong> {
+    match unrouted(dst) {
+        Some((special, name)) => Err(Wrong::new(
+            format!("no route can be for {dst}"),
+            format!("{name} ({special})"),
+            "packets for such addresses are never routed; remove the route",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Whether containers can have addresses of `subnet`.
+pub(super) fn subnet(subnet: Prefix) -> Result<(), Wrong> {
+    let help = "name the subnet the containers have their addresses from";
+    if subnet.length() == 0 {
+        return Err(Wrong::new(
+            format!("{subnet} is no container subnet"),
+            "every address there is",
+            help,
+        ));
+    }
+    match unrouted(subnet) {
+        Some((special, name)) => Err(Wrong::new(
+            format!("{subnet} is no container subnet"),
+            format!("{name} ({special})"),
+            help,
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Whether `via` can be another host's address.
+pub(super) fn next_hop(via: IpAddr) -> Result<(), Wrong> {
+    let kind = match via {
+        _ if via.is_unspecified() => "unspecified",
+        _ if via.is_loopback() => "loopback",
+        _ if via.is_multicast() => "multicast",
+        IpAddr::V4(v4) if v4.octets()[0] >= 240 => "reserved",
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => "IPv4-mapped",
+        IpAddr::V4(_) | IpAddr::V6(_) => return Ok(()),
+    };
+    Err(Wrong::new(
+        format!("{via} is no next hop"),
+        format!("{kind} address"),
+        "a next hop is another host's own address on the link of an uplink",
+    ))
+}
+
+/// The address that `text` writes.
+pub(super) fn address(text: &str) -> Result<IpAddr, Wrong> {
+    text.parse().map_err(|_| {
+        let help = if text.contains('/') {
+            "a next hop is one address, without a prefix length"
+        } else {
+            "write an address as 192.168.100.2 or fd00::2"
+        };
+        Wrong::new(
+            format!("{text:?} is not an IP address"),
+            "not an IP address",
+            help,
+        )
+    })
+}
+
+/// An MTU for routes to `dst`, in bytes.
+pub(super) fn mtu(size: i64, dst: Prefix) -> Result<u32, Wrong> {
+    let least = if dst.is_ipv6() {
+        LEAST_MTU_IPV6
+    } else {
+        LEAST_MTU
+    };
+    let family = if dst.is_ipv6() { "IPv6" } else { "IPv4" };
+    within(size, least, MOST_MTU).ok_or_else(|| {
+        Wrong::new(
+            format!("{size} is no MTU of an {family} route"),
+            if size < least {
+                "too small"
+            } else {
+                "too large"
+            },
+            format!("an MTU is {least} to {MOST_MTU} bytes"),
+        )
+    })
+}
+
+/// A limit on the number of routes.
+pub(super) fn route_limit(count: i64) -> Result<u32, Wrong> {
+    within(count, 1, MOST_ROUTES).ok_or_else(|| {
+        Wrong::new(
+            format!("the table cannot be made for {count} routes"),
+            if count < 1 { "too few" } else { "too many" },
+            format!("a limit is 1 to {MOST_ROUTES} routes"),
+        )
+    })
+}
+
+fn within(value: i64, least: i64, most: i64) -> Option<u32> {
+    if (least..=most).contains(&value) {
+        u32::try_from(value).ok()
+    } else {
+        None
+    }
+}
+
+/// Whether the kernel would take `name` for an interface.
+pub(super) fn interface(name: &str) -> Result<(), Wrong> {
+    let help = "interface names are 1 to 15 bytes without '/', ':' or spaces; see `ip link`";
+    let label = match name {
+        "" => "empty".to_owned(),
+        "." | ".." => "reserved".to_owned(),
+        _ if name.len() > INTERFACE_NAME_BYTES => format!("{} bytes long", name.len()),
+        _ => match name
+            .chars()
+            .find(|c| matches!(c, '/' | ':') || c.is_whitespace() || c.is_control())
+        {
+            Some(character) => format!("contains {character:?}"),
+            None => return Ok(()),
+        },
+    };
+    Err(Wrong::new(
+        format!("{name:?} is not an interface name"),
+        label,
+        help,
+    ))
+}
+
+/// Whether `name` can stand for a host in a label.
+pub(super) fn node(name: &str) -> Result<(), Wrong> {
+    let label = match name {
+        "" => "empty".to_owned(),
+        _ if name.len() > NODE_NAME_BYTES => format!("{} bytes long", name.len()),
+        _ => match name.chars().find(|c| c.is_whitespace() || c.is_control()) {
+            Some(character) => format!("contains {character:?}"),
+            None => return Ok(()),
+        },
+    };
+    Err(Wrong::new(
+        format!("{name:?} is not a node name"),
+        label,
+        "node names are 1 to 253 bytes without spaces; leave the key out to use the host name",
+    ))
+}

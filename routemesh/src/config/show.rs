@@ -1,0 +1,64 @@
+//! A configuration written out as TOML.
+
+use std::fmt::Write as _;
+
+use super::Config;
+use crate::model::{Action, Route};
+
+/// All values in force; what has no value is said in a comment.
+pub(super) fn to_toml(config: &Config) -> String {
+    let mut text = String::new();
+    line(&mut text, "node", &quoted(&config.node));
+    for uplink in &config.uplinks {
+        text.push_str("\n[[uplink]]\n");
+        line(&mut text, "interface", &quoted(&uplink.interface));
+        line(&mut text, "mode", &quoted(&uplink.mode.to_string()));
+    }
+    for network in &config.networks {
+        text.push_str("\n[[network]]\n");
+        line(&mut text, "interface", &quoted(&network.interface));
+        if !network.subnets.is_empty() {
+            let subnets: Vec<String> = network
+                .subnets
+                .iter()
+                .map(|subnet| quoted(&subnet.to_string()))
+                .collect();
+            line(&mut text, "subnets", &format!("[{}]", subnets.join(", ")));
+        }
+    }
+    for entry in &config.routes {
+        route(&mut text, entry);
+    }
+    text.push_str("\n[limits]\n");
+    line(&mut text, "routes", &config.limits.routes.to_string());
+    if let Some(listen) = config.metrics {
+        text.push_str("\n[metrics]\n");
+        line(&mut text, "listen", &quoted(&listen.to_string()));
+    }
+    text
+}
+
+fn route(text: &mut String, route: &Route) {
+    text.push_str("\n[[route]]\n");
+    line(text, "dst", &quoted(&route.dst.to_string()));
+    match &route.action {
+        Action::Direct { via, dev } => {
+            line(text, "via", &quoted(&via.to_string()));
+            if let Some(dev) = dev {
+                line(text, "dev", &quoted(dev));
+            }
+        }
+        Action::Blackhole => line(text, "blackhole", "true"),
+    }
+    if let Some(mtu) = route.mtu {
+        line(text, "mtu", &mtu.to_string());
+    }
+}
+
+fn line(text: &mut String, key: &str, value: &str) {
+    writeln!(text, "{key} = {value}").expect("writing to a string does not fail");
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
