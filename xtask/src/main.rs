@@ -1,2 +1,42 @@
-//! The verbs.
-fn main() {}
+//! routemesh's verbs: what cargo alone cannot do. One file a verb.
+
+mod build;
+mod packages;
+mod process;
+mod run;
+mod setup;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Builds, sets up and runs routemesh.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Verb {
+    /// Find what the eBPF half needs to be built, and install what is missing
+    Setup,
+    /// Build the eBPF programs, then the workspace
+    Build(build::Options),
+    /// Build, then run the daemon in the foreground until Ctrl-C; it leaves nothing behind
+    Run(run::Options),
+}
+
+fn main() -> ExitCode {
+    match verb(Verb::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn verb(verb: Verb) -> Result<()> {
+    match verb {
+        Verb::Setup => setup::run().map(drop),
+        Verb::Build(options) => build::run(&options),
+        Verb::Run(options) => run::run(&options),
+    }
+}

@@ -1,0 +1,150 @@
+//! The object: built apart from the workspace's own artefacts, and replaced only when it changes.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{self, Command},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::{Host, TARGET, Tools, find_compiler, find_linker};
+
+/// Names a prebuilt object to be used instead of one built here.
+pub const OBJECT_VARIABLE: &str = "ROUTEMESH_EBPF_OBJECT";
+
+const PACKAGE: &str = "routemesh-ebpf";
+const PROGRAMS: &str = "datapath";
+const FLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
+
+/// Where the object comes from.
+#[derive(Debug)]
+pub enum Object {
+    /// The file that [`OBJECT_VARIABLE`] names.
+    Prebuilt(PathBuf),
+    /// Built by these tools.
+    Built(Tools),
+}
+
+impl Object {
+    /// What the environment asks for, with the tools this machine has.
+    ///
+    /// # Errors
+    ///
+    /// If the named object is not a file, or a tool is missing.
+    pub fn find() -> Result<Self> {
+        if let Some(named) = env::var_os(OBJECT_VARIABLE) {
+            let path = PathBuf::from(named);
+            ensure!(
+                path.is_file(),
+                "{OBJECT_VARIABLE}={}: no such file",
+                path.display()
+            );
+            return Ok(Self::Prebuilt(path));
+        }
+        let compiler = find_compiler(&Host);
+        let Some(found) = compiler.found else {
+            bail!("{}", missing("compiler", &compiler.notes));
+        };
+        let linker = find_linker(&Host, &found);
+        let Some(path) = linker.found else {
+            bail!("{}", missing("bpf-linker", &linker.notes));
+        };
+        Ok(Self::Built(Tools {
+            compiler: found,
+            linker: path,
+        }))
+    }
+}
+
+fn missing(what: &str, notes: &[String]) -> String {
+    format!(
+        "no {what} for the eBPF programs: run `cargo xtask setup`, or name a prebuilt object in {OBJECT_VARIABLE} ({})",
+        notes.join("; ")
+    )
+}
+
+/// The object's path; built first, from the workspace at `root` and below `target`, if it must be.
+///
+/// # Errors
+///
+/// If cargo cannot be run or the programs do not build; cargo has said why on stderr.
+pub fn object(object: &Object, root: &Path, target: &Path) -> Result<PathBuf> {
+    match object {
+        Object::Prebuilt(path) => Ok(path.clone()),
+        Object::Built(tools) => {
+            let directory = target.join("bpf");
+            run(cargo("build", tools, root, &directory).env(FLAGS, flags(&tools.linker, &[])))?;
+            let built = directory.join(TARGET).join("release").join(PROGRAMS);
+            let object = directory.join(PROGRAMS).with_extension("o");
+            copy_if_changed(&built, &object)?;
+            Ok(object)
+        }
+    }
+}
+
+/// Checks the programs for BPF; a warning is an error.
+///
+/// # Errors
+///
+/// If cargo cannot be run, or finds a warning or an error and has shown it on stderr.
+pub fn check(tools: &Tools, root: &Path, target: &Path) -> Result<()> {
+    let directory = target.join("bpf-check");
+    run(cargo("check", tools, root, &directory).env(FLAGS, flags(&tools.linker, &["-Dwarnings"])))
+}
+
+fn cargo(verb: &str, tools: &Tools, root: &Path, directory: &Path) -> Command {
+    let mut command = tools.compiler.cargo(verb);
+    command
+        .args(["--release", "--locked", "--target", TARGET, "--target-dir"])
+        .arg(directory)
+        .args(["--package", PACKAGE, "--bin", PROGRAMS])
+        .current_dir(root);
+    // The workspace's release profile is the daemon's: bpf-linker does its own link-time
+    // optimisation, and the kernel wants the BTF that is made from full debug information.
+    for (setting, value) in [
+        ("CODEGEN_UNITS", "1"),
+        ("DEBUG", "2"),
+        ("LTO", "off"),
+        ("STRIP", "none"),
+    ] {
+        command.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
+    }
+    command
+}
+
+/// The compiler's flags, as [`FLAGS`] has them.
+fn flags(linker: &Path, more: &[&str]) -> String {
+    let linker = format!("-Clinker={}", linker.display());
+    let arch = format!("--cfg=bpf_target_arch=\"{}\"", env::consts::ARCH);
+    [
+        &[linker.as_str(), "-Clink-arg=--btf", "-Cdebuginfo=2", &arch],
+        more,
+    ]
+    .concat()
+    .join("\u{1f}")
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("run {}", command.get_program().display()))?;
+    ensure!(
+        status.success(),
+        "build the eBPF programs: cargo ended with {status}"
+    );
+    Ok(())
+}
+
+/// Leaves an equal file untouched, so that what embeds it is not rebuilt.
+fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
+    let new = fs::read(from).with_context(|| format!("read {}", from.display()))?;
+    if fs::read(to).is_ok_and(|old| old == new) {
+        return Ok(());
+    }
+    // Two build scripts may run at once: a reader sees the old object or the new one, whole.
+    let whole = to.with_extension(process::id().to_string());
+    fs::write(&whole, new)
+        .and_then(|()| fs::rename(&whole, to))
+        .with_context(|| format!("write {}", to.display()))
+}

@@ -1,0 +1,32 @@
+//! `cargo xtask build`: the eBPF programs, then everything else.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::{
+    process::{cargo, root, succeed, target},
+    setup,
+};
+
+/// How to build.
+#[derive(Args, Default)]
+pub(crate) struct Options {
+    /// Optimise the daemon; the eBPF programs always are
+    #[arg(long)]
+    release: bool,
+}
+
+impl Options {
+    /// The directory that cargo builds this profile in.
+    pub(crate) const fn profile(&self) -> &'static str {
+        if self.release { "release" } else { "debug" }
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let object = setup::run()?;
+    let path = bpf_build::object(&object, &root(), &target()?)?;
+    println!("build: eBPF programs in {}", path.display());
+    let profile: &[&str] = if options.release { &["--release"] } else { &[] };
+    succeed(cargo("build").arg("--workspace").args(profile))
+}

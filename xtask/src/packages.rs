@@ -1,0 +1,125 @@
+//! Debian packages: which are missing, and installing them.
+
+use std::{
+    env,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    process::{is_root, succeed},
+    setup::say,
+};
+
+/// A Debian package, known to be there by a program or a file, whoever installed it.
+#[derive(Clone, Copy)]
+pub(crate) struct Package {
+    name: &'static str,
+    provides: &'static str,
+}
+
+const fn package(name: &'static str, provides: &'static str) -> Package {
+    Package { name, provides }
+}
+
+/// What the Lab makes hosts, cables and traffic with.
+pub(crate) const LAB: &[Package] = &[
+    package("iproute2", "ip"),
+    package("iputils-ping", "ping"),
+    package("ethtool", "ethtool"),
+    package("iperf3", "iperf3"),
+    package("iptables", "iptables"),
+    package("bpftool", "bpftool"),
+];
+
+/// What the tests need beside the Lab's.
+pub(crate) const TESTS: &[Package] = &[
+    package("nftables", "nft"),
+    package("tcpdump", "tcpdump"),
+    package("tshark", "tshark"),
+    package("docker.io", "dockerd"),
+    package("containernetworking-plugins", "/usr/lib/cni/bridge"),
+    package("busybox-static", "busybox"),
+    package("prometheus", "promtool"),
+];
+
+/// Installs those of `wanted` that the machine lacks, and says so.
+///
+/// # Errors
+///
+/// If one is missing and cannot be installed here; the error says what to do about it.
+pub(crate) fn need(wanted: &[Package]) -> Result<()> {
+    let missing: Vec<_> = wanted
+        .iter()
+        .filter(|package| !is_there(package.provides))
+        .map(|package| package.name)
+        .collect();
+    install(&missing)
+}
+
+/// Installs those Debian packages of `names` that are not installed, and says so.
+///
+/// Nothing is ever removed to make room for them, and no service is started where it can be helped.
+///
+/// # Errors
+///
+/// If one is missing and this is not Debian, or not root; or if apt-get fails.
+pub(crate) fn install(names: &[&str]) -> Result<()> {
+    let missing: Vec<_> = names
+        .iter()
+        .copied()
+        .filter(|name| !is_installed(name))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !is_debian() {
+        bail!(
+            "missing, in Debian's names: {list}; this is no Debian, so install your system's own"
+        );
+    }
+    if !is_root() {
+        bail!(
+            "missing: run `sudo apt-get update && sudo apt-get install {} {list}`",
+            OPTIONS.join(" ")
+        );
+    }
+    say(&format!("installing {list}"));
+    succeed(&mut apt_get("update"))?;
+    succeed(apt_get("install").arg("-y").args(OPTIONS).args(missing))
+}
+
+const OPTIONS: &[&str] = &["--no-install-recommends", "--no-remove"];
+
+fn apt_get(verb: &str) -> Command {
+    let mut command = Command::new("apt-get");
+    // Run level 1 keeps sysvinit's scripts, as in a container, from starting a service.
+    command
+        .args(["-q", verb])
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env("RUNLEVEL", "1")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Whether packages can be had with apt-get.
+pub(crate) fn is_debian() -> bool {
+    is_there("apt-get")
+}
+
+fn is_installed(name: &str) -> bool {
+    Command::new("dpkg-query")
+        .args(["--show", "--showformat=${db:Status-Status}", name])
+        .output()
+        .is_ok_and(|output| output.stdout == b"installed")
+}
+
+/// Whether a program is on the PATH or where administrators' programs are, or a file exists.
+fn is_there(provides: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin", "/sbin"].map(Into::into))
+        .any(|directory| directory.join(provides).exists())
+}

@@ -1,0 +1,61 @@
+//! Running other programs, and where things lie.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+/// The workspace's root.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map_or_else(PathBuf::new, Path::to_path_buf)
+}
+
+/// The target directory, which is where this very program was built.
+pub(crate) fn target() -> Result<PathBuf> {
+    let own = env::current_exe().context("find this program's own file")?;
+    own.ancestors()
+        .find(|directory| directory.join("CACHEDIR.TAG").is_file())
+        .map(Path::to_path_buf)
+        .with_context(|| format!("{}: not in a target directory of cargo's", own.display()))
+}
+
+/// The cargo that runs this program, in the workspace's root.
+pub(crate) fn cargo(verb: &str) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.arg(verb).current_dir(root());
+    cargo
+}
+
+/// Runs `command` to its end, its output shown as it comes.
+///
+/// # Errors
+///
+/// If it cannot be run or does not succeed.
+pub(crate) fn succeed(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("run {}", command.get_program().display()))?;
+    ensure!(status.success(), "`{}` ended with {status}", line(command));
+    Ok(())
+}
+
+/// The command as one would type it.
+fn line(command: &Command) -> String {
+    let words = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args());
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Whether this process is root's.
+pub(crate) fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
