@@ -1,0 +1,334 @@
+//! The real daemon on a host of the lab, and its CLI.
+
+use std::{
+    env,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use nix::{
+    mount::{MsFlags, mount},
+    sys::{
+        signal::Signal,
+        statfs::{BPF_FS_MAGIC, statfs},
+    },
+};
+use tempfile::TempDir;
+
+use super::{Answer, Host, Node, PATIENCE, Process, eventually, process, request};
+
+const BPFFS: &str = "/sys/fs/bpf";
+
+/// The `routemesh` program: `$ROUTEMESH_BIN`, or the one built beside the running program.
+///
+/// # Errors
+/// When there is none.
+pub fn binary() -> Result<PathBuf> {
+    if let Some(path) = env::var_os("ROUTEMESH_BIN") {
+        return Ok(path.into());
+    }
+    let own = env::current_exe()?;
+    own.ancestors()
+        .skip(1)
+        .map(|folder| folder.join("routemesh"))
+        .find(|path| path.is_file())
+        .with_context(|| {
+            format!(
+                "find routemesh above {}: build it with `cargo build --package routemesh`, or use \
+                 `cargo xtask test`, which does",
+                own.display()
+            )
+        })
+}
+
+/// A daemon with a configuration file, a socket and a folder of pins of its own. Dropping it
+/// ends it and removes the folder; its log is shown when that happens in a panic.
+pub struct Routemesh {
+    node: Node,
+    folder: TempDir,
+    bpffs: PathBuf,
+    process: Option<Process>,
+}
+
+impl Routemesh {
+    /// Starts the daemon on `host` with a configuration, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it ends instead, or is not ready in time: with the end of its log.
+    pub fn start(host: &Host, config: &str) -> Result<Self> {
+        let mut daemon = Self::prepare(host.node(), config)?;
+        daemon.resume()?;
+        Ok(daemon)
+    }
+
+    /// A daemon that is not started yet.
+    ///
+    /// # Errors
+    /// When its files cannot be made.
+    pub fn prepare(node: &Node, config: &str) -> Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        mount_bpffs()?;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let daemon = Self {
+            node: node.clone(),
+            folder: TempDir::with_prefix("routemesh-lab-")?,
+            bpffs: format!("{BPFFS}/routemesh-test-{}-{number}", std::process::id()).into(),
+            process: None,
+        };
+        daemon.write_config(config)?;
+        Ok(daemon)
+    }
+
+    /// Starts the daemon (again) and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it ends instead, or is not ready in time: with the end of its log.
+    pub fn resume(&mut self) -> Result<()> {
+        self.process = None;
+        self.launch()?;
+        self.wait_ready()
+    }
+
+    /// Starts the daemon (again) and does not wait.
+    ///
+    /// # Errors
+    /// When the program is not built.
+    pub fn launch(&mut self) -> Result<()> {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_path())?;
+        let mut command = self.node.command(binary()?);
+        command
+            .args(["daemon", "--detach-on-exit", "--config"])
+            .arg(self.config_path())
+            .arg("--socket")
+            .arg(self.socket())
+            .arg("--bpffs")
+            .arg(&self.bpffs)
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        self.process = Some(Process::spawn(&mut command)?);
+        Ok(())
+    }
+
+    fn wait_ready(&mut self) -> Result<()> {
+        let socket = self.socket();
+        let process = self.process.as_mut().context("the daemon is not started")?;
+        let mut end = None;
+        let ready = eventually("GET /readyz", PATIENCE, || {
+            end = process.ended()?;
+            if end.is_some() {
+                return Ok(());
+            }
+            let answer = request(&socket, "GET", "/readyz", "")?;
+            ensure!(answer.status == 200, "{} {}", answer.status, answer.body);
+            Ok(())
+        });
+        if let Some(end) = end {
+            bail!("the daemon ended, {end}:\n{}", self.log_tail());
+        }
+        ready.with_context(|| format!("start the daemon:\n{}", self.log_tail()))
+    }
+
+    /// The daemon's configuration file.
+    #[must_use]
+    pub fn config_path(&self) -> PathBuf {
+        self.folder.path().join("config.toml")
+    }
+
+    /// Writes another configuration, of which the daemon is not told.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_config(&self, config: &str) -> Result<()> {
+        fs::write(self.config_path(), config).context("write the configuration")
+    }
+
+    /// The control socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("routemesh.sock")
+    }
+
+    /// The folder of pins.
+    #[must_use]
+    pub fn bpffs(&self) -> &Path {
+        &self.bpffs
+    }
+
+    /// A folder for files of the test, which goes with the daemon.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The daemon's process id, while it is running.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
+    /// Sends the daemon a signal.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        let process = self.process.as_mut().context("the daemon is not started")?;
+        process.signal(signal)
+    }
+
+    /// Ends the daemon as systemd does, by SIGTERM.
+    ///
+    /// # Errors
+    /// When it does not end in time, or not with exit code 0.
+    pub fn stop(&mut self) -> Result<()> {
+        let mut process = self.process.take().context("the daemon is not started")?;
+        let end = process.terminate(PATIENCE)?;
+        ensure!(
+            end.success(),
+            "the daemon ended, {end}:\n{}",
+            self.log_tail()
+        );
+        Ok(())
+    }
+
+    /// Kills the daemon, as a crash would.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// Runs the CLI against the daemon.
+    ///
+    /// # Errors
+    /// When it cannot be started; a failure of its own is in the output.
+    pub fn cli(&self, args: &[&str]) -> Result<Output> {
+        self.cli_with_input(args, "")
+    }
+
+    /// Runs the CLI against the daemon, with `input` on its stdin.
+    ///
+    /// # Errors
+    /// When it cannot be started; a failure of its own is in the output.
+    pub fn cli_with_input(&self, args: &[&str], input: &str) -> Result<Output> {
+        process::output(&mut self.cli_command(args)?, input)
+    }
+
+    /// Runs the CLI against the daemon and returns what it prints.
+    ///
+    /// # Errors
+    /// When it ends with an exit code other than 0: with its stderr.
+    pub fn cli_ok(&self, args: &[&str]) -> Result<String> {
+        process::finish(&mut self.cli_command(args)?, "")
+    }
+
+    /// Runs the CLI against the daemon, with `-j`, and returns what it prints.
+    ///
+    /// # Errors
+    /// When it ends with an exit code other than 0, or prints no JSON.
+    pub fn cli_json(&self, args: &[&str]) -> Result<serde_json::Value> {
+        let text = self.cli_ok(&[args, &["-j"]].concat())?;
+        serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))
+    }
+
+    fn cli_command(&self, args: &[&str]) -> Result<Command> {
+        // In the host's namespace, and with the pins' folder: `detach` needs both.
+        let mut command = self.node.command(binary()?);
+        command
+            .args(args)
+            .env("ROUTEMESH_SOCKET", self.socket())
+            .env("NO_COLOR", "1");
+        Ok(command)
+    }
+
+    /// Asks the socket by hand.
+    ///
+    /// # Errors
+    /// When nobody listens, or the answer is no HTTP.
+    pub fn http(&self, method: &str, path: &str, body: &str) -> Result<Answer> {
+        request(&self.socket(), method, path, body)
+    }
+
+    /// Packets that ended in the outcome of that label, over all hooks.
+    ///
+    /// # Errors
+    /// When the daemon does not answer.
+    pub fn outcome(&self, label: &str) -> Result<u64> {
+        let json = self.http("GET", "/v1/outcomes", "")?.json()?;
+        let counts = json.as_array().ok_or_else(|| anyhow!("no list: {json}"))?;
+        Ok(counts
+            .iter()
+            .filter(|count| count["outcome"] == label)
+            .filter_map(|count| count["packets"].as_u64())
+            .sum())
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    /// All that the daemon has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(40)..];
+        format!(
+            "log of routemesh on {}:\n{}",
+            self.node.name(),
+            tail.join("\n")
+        )
+    }
+}
+
+impl Drop for Routemesh {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("{}", self.log_tail());
+        }
+        if let Some(mut process) = self.process.take()
+            && let Err(error) = process.terminate(Duration::from_secs(10))
+        {
+            eprintln!("{error:#}; killed");
+        }
+        // With its pin gone a link lets go of its interface.
+        if self.bpffs.exists()
+            && let Err(error) = fs::remove_dir_all(&self.bpffs)
+        {
+            eprintln!("remove {}: {error}", self.bpffs.display());
+        }
+    }
+}
+
+/// Mounts the BPF filesystem at its usual place, unless it is.
+fn mount_bpffs() -> Result<()> {
+    static MOUNTED: OnceLock<Result<(), String>> = OnceLock::new();
+    let mounted = MOUNTED.get_or_init(|| {
+        if statfs(BPFFS).is_ok_and(|found| found.filesystem_type() == BPF_FS_MAGIC) {
+            return Ok(());
+        }
+        mount(
+            Some("bpf"),
+            BPFFS,
+            Some("bpf"),
+            MsFlags::empty(),
+            None::<&str>,
+        )
+        .map_err(|error| format!("mount a BPF filesystem at {BPFFS}: {error}"))
+    });
+    mounted.clone().map_err(anyhow::Error::msg)
+}

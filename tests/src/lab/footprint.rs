@@ -1,0 +1,138 @@
+//! What a daemon has put into the kernel, and what is still there afterwards.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use aya::{maps::loaded_maps, programs::loaded_programs};
+
+use super::{Host, Node, Routemesh};
+
+/// Programs and maps of one daemon by id, which the kernel does not give out again; where it
+/// pins and listens; and the host it does that on.
+pub struct Footprint {
+    node: Node,
+    programs: BTreeSet<u32>,
+    maps: BTreeSet<u32>,
+    bpffs: PathBuf,
+    socket: PathBuf,
+}
+
+/// What is there of a [`Footprint`], each thing in words.
+pub type Leftovers = Vec<String>;
+
+impl Footprint {
+    /// Takes the footprint of a daemon that is running.
+    ///
+    /// # Errors
+    /// When it is not, or the kernel does not say.
+    pub fn of(host: &Host, daemon: &Routemesh) -> Result<Self> {
+        let pid = daemon.pid().context("the daemon is not running")?;
+        let mut programs = open(pid, "prog_id:")?;
+        programs.extend(attached(host)?.iter().map(|(id, _)| *id));
+        Ok(Self {
+            node: host.node().clone(),
+            programs,
+            maps: open(pid, "map_id:")?,
+            bpffs: daemon.bpffs().to_owned(),
+            socket: daemon.socket(),
+        })
+    }
+
+    /// Whether there are programs, maps and pins at all.
+    #[must_use]
+    pub fn is_real(&self) -> bool {
+        !self.programs.is_empty() && !self.maps.is_empty() && !files(&self.bpffs).is_empty()
+    }
+
+    /// What is still there: loaded programs and maps, programs attached to the host's
+    /// interfaces, pins, qdiscs and the socket.
+    ///
+    /// # Errors
+    /// When the kernel does not say.
+    pub fn leftovers(&self) -> Result<Leftovers> {
+        let mut left = Leftovers::new();
+        let programs = loaded_programs().flatten().map(|info| info.id());
+        left.extend(still("program", &self.programs, programs));
+        let maps = loaded_maps().flatten().map(|info| info.id());
+        left.extend(still("map", &self.maps, maps));
+        left.extend(attached(&self.node)?.into_iter().map(|(_, what)| what));
+        left.extend(
+            files(&self.bpffs)
+                .iter()
+                .map(|pin| pin.display().to_string()),
+        );
+        left.extend(qdiscs(&self.node)?);
+        if self.socket.exists() {
+            left.push(self.socket.display().to_string());
+        }
+        Ok(left)
+    }
+}
+
+fn still(kind: &str, ours: &BTreeSet<u32>, loaded: impl Iterator<Item = u32>) -> Leftovers {
+    loaded
+        .filter(|id| ours.contains(id))
+        .map(|id| format!("{kind} {id}"))
+        .collect()
+}
+
+/// Programs attached to interfaces of the node by XDP, tcx or clsact, with a word on each.
+fn attached(node: &Node) -> Result<Vec<(u32, String)>> {
+    let json = node.run(["bpftool", "-j", "net", "show"])?;
+    let found: serde_json::Value = serde_json::from_str(&json).context("bpftool net show")?;
+    let places = found.as_array().into_iter().flatten();
+    let hooks = places.flat_map(|place| [&place["xdp"], &place["tc"]]);
+    Ok(hooks
+        .filter_map(|hook| hook.as_array())
+        .flatten()
+        .filter_map(|program| {
+            let id = program["prog_id"].as_u64().or(program["id"].as_u64())?;
+            Some((id as u32, format!("attached {program}")))
+        })
+        .collect())
+}
+
+/// The ids of BPF objects that a process holds open, of the kind named by `field`.
+fn open(pid: u32, field: &str) -> Result<BTreeSet<u32>> {
+    let folder = format!("/proc/{pid}/fdinfo");
+    let entries = fs::read_dir(&folder).with_context(|| format!("read {folder}"))?;
+    let texts = entries
+        .flatten()
+        .filter_map(|entry| fs::read_to_string(entry.path()).ok());
+    Ok(texts
+        .flat_map(|text| {
+            let lines = text.lines().filter_map(|line| line.strip_prefix(field));
+            let ids: Vec<u32> = lines.filter_map(|id| id.trim().parse().ok()).collect();
+            ids
+        })
+        .collect())
+}
+
+/// All files under `folder`.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+/// Queueing disciplines that hold tc programs.
+fn qdiscs(node: &Node) -> Result<Leftovers> {
+    let text = node.run(["tc", "qdisc", "show"])?;
+    Ok(text
+        .lines()
+        .filter(|line| line.contains("clsact") || line.contains("ingress"))
+        .map(str::to_owned)
+        .collect())
+}

@@ -1,0 +1,93 @@
+//! The usual scene: two hosts on a wire, a container network on each, routemesh on both.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+
+use super::{Container, Host, Lab, Network, Routemesh};
+
+/// Two hosts, A and B, and what is on them.
+pub struct Pair {
+    /// Host A: `192.168.100.1`, containers in `10.100.0.0/24` and `fd00:10:100::/64`.
+    pub a: Side,
+    /// Host B: `192.168.100.2`, containers in `10.200.0.0/24` and `fd00:10:200::/64`.
+    pub b: Side,
+    /// Where they are.
+    pub lab: Lab,
+}
+
+/// A host with one container network and one container.
+pub struct Side {
+    /// The container.
+    pub container: Container,
+    /// Its network, `docker0`.
+    pub network: Network,
+    /// The host.
+    pub host: Host,
+}
+
+impl Pair {
+    /// The scene without routemesh.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn new() -> Result<Self> {
+        let lab = Lab::new()?;
+        Ok(Self {
+            a: Side::new(lab.host("a")?, 100)?,
+            b: Side::new(lab.host("b")?, 200)?,
+            lab,
+        })
+    }
+
+    /// Starts routemesh on both hosts, with `mode` for the uplink `eth0` and routes to the
+    /// other host's containers.
+    ///
+    /// # Errors
+    /// When a daemon does not come up.
+    pub fn routemesh(&self, mode: &str) -> Result<(Routemesh, Routemesh)> {
+        Ok((
+            Routemesh::start(&self.a.host, &self.a.config(mode, &self.b))?,
+            Routemesh::start(&self.b.host, &self.b.config(mode, &self.a))?,
+        ))
+    }
+}
+
+impl Side {
+    /// A host with the network `10.N.0.0/24` and `fd00:10:N::/64` on `docker0`.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn new(host: Host, subnet: u8) -> Result<Self> {
+        let v4 = format!("10.{subnet}.0.1/24");
+        let v6 = format!("fd00:10:{subnet}::1/64");
+        let network = host.network("docker0", &v4, Some(&v6))?;
+        let container = host.container(&format!("{}1", host.name()), &network)?;
+        Ok(Self {
+            container,
+            network,
+            host,
+        })
+    }
+
+    /// The host's configuration, with the uplink `eth0` in `mode` and routes to the containers
+    /// of `other`, which is on the same wire.
+    #[must_use]
+    pub fn config(&self, mode: &str, other: &Self) -> String {
+        let name = self.host.name();
+        let mut config = format!(
+            "node = \"{name}\"\n\
+             [[uplink]]\ninterface = \"eth0\"\nmode = \"{mode}\"\n\
+             [[network]]\ninterface = \"docker0\"\n"
+        );
+        for subnet in other.network.subnets() {
+            let via = if subnet.addr().is_ipv4() {
+                other.host.v4().to_string()
+            } else {
+                other.host.v6().to_string()
+            };
+            let _ = write!(config, "[[route]]\ndst = \"{subnet}\"\nvia = \"{via}\"\n");
+        }
+        config
+    }
+}
