@@ -1,0 +1,193 @@
+//! What the kernel knows of this host, read and followed over rtnetlink.
+//!
+//! [`Follower`] subscribes first and reads second: what changes while it reads is applied after.
+//! What it hands out is whole at any time and right in the end: after a burst of changes, after
+//! messages were lost, after a message that was not understood.
+
+mod addresses;
+mod apply;
+mod events;
+mod links;
+mod neighbours;
+mod requests;
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, anyhow};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, sleep_until},
+};
+
+use self::{
+    apply::{apply, may_move_the_default_route},
+    events::{Burst, Events},
+    requests::Requests,
+};
+use crate::model::World;
+
+/// Room for messages not yet read, in bytes.
+const RECEIVE_BUFFER: usize = 16 << 20;
+
+/// How often all is read anew, come what may.
+const PERIOD: Duration = Duration::from_secs(30);
+
+/// The shortest time between two such reads.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Follows the network namespace of the thread that started it.
+///
+/// A task of the runtime does the work; it ends when the follower is dropped.
+pub struct Follower {
+    current: watch::Receiver<Arc<World>>,
+    /// What was last handed out.
+    told: Arc<World>,
+    requests: Requests,
+    task: Option<JoinHandle<Result<()>>>,
+}
+
+impl Follower {
+    /// Subscribes to changes and reads what is there.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses a socket or a read, or its tables would not stay still for one.
+    pub async fn start() -> Result<(Self, Arc<World>)> {
+        Self::with_receive_buffer(RECEIVE_BUFFER).await
+    }
+
+    /// The same, with room for that many bytes of messages not yet read. Tests make it small, to
+    /// see messages lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`Follower::start`].
+    pub async fn with_receive_buffer(bytes: usize) -> Result<(Self, Arc<World>)> {
+        let events = Events::subscribe(bytes)?;
+        let requests = Requests::open()?;
+        let world = requests
+            .world()
+            .await?
+            .context("read the kernel's tables: they changed under every attempt")?;
+        let told = Arc::new(world.clone());
+        let (publish, current) = watch::channel(Arc::clone(&told));
+        let follow = Follow {
+            events,
+            requests: requests.clone(),
+            world,
+            publish,
+            last_read: Instant::now(),
+            next_read: Instant::now() + PERIOD,
+        };
+        let follower = Self {
+            current,
+            told: Arc::clone(&told),
+            requests,
+            task: Some(tokio::spawn(follow.run())),
+        };
+        Ok((follower, told))
+    }
+
+    /// Waits until the world differs from the one last returned. Nothing is lost when it is
+    /// dropped while it waits.
+    ///
+    /// # Errors
+    ///
+    /// If a netlink socket failed. Nothing is followed any more; start another follower.
+    pub async fn changed(&mut self) -> Result<Arc<World>> {
+        loop {
+            if self.current.changed().await.is_err() {
+                return Err(self.cause_of_death().await);
+            }
+            let world = Arc::clone(&self.current.borrow_and_update());
+            if world != self.told {
+                self.told = Arc::clone(&world);
+                return Ok(world);
+            }
+        }
+    }
+
+    async fn cause_of_death(&mut self) -> anyhow::Error {
+        let outcome = match self.task.take() {
+            Some(task) => task.await,
+            None => Ok(Ok(())),
+        };
+        match outcome {
+            Ok(Ok(())) => anyhow!("follow netlink: it has ended"),
+            Ok(Err(error)) => error.context("follow netlink"),
+            Err(error) => anyhow!(error).context("follow netlink"),
+        }
+    }
+
+    /// Has the kernel find out the neighbour's link-layer address, or make sure that it still
+    /// holds; the answer comes as a change of the world. Nothing of it stays behind but the
+    /// neighbour's entry, which ages like any other. Entries set by hand are left alone.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses, as for an interface that is down or does not exist.
+    pub async fn resolve(&self, index: u32, address: IpAddr) -> Result<()> {
+        self.requests.resolve(index, address).await
+    }
+}
+
+/// The task behind a [`Follower`].
+struct Follow {
+    events: Events,
+    requests: Requests,
+    world: World,
+    publish: watch::Sender<Arc<World>>,
+    last_read: Instant,
+    next_read: Instant,
+}
+
+impl Follow {
+    async fn run(mut self) -> Result<()> {
+        loop {
+            tokio::select! {
+                burst = self.events.burst() => self.absorb(burst?).await?,
+                () = sleep_until(self.next_read) => self.read_anew().await?,
+                () = self.publish.closed() => return Ok(()),
+            }
+            self.publish();
+        }
+    }
+
+    async fn absorb(&mut self, burst: Burst) -> Result<()> {
+        for message in &burst.messages {
+            apply(&mut self.world, message);
+        }
+        if burst.messages.iter().any(may_move_the_default_route) {
+            self.world.default_route = self.requests.default_route().await?;
+        }
+        if burst.overrun {
+            tracing::debug!("netlink messages were lost; all is read anew");
+            self.next_read = self.next_read.min(self.last_read + PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Replaces the world by one just read. Messages of before are older than the read and would
+    /// bring back what is gone, if the message that says so is among those lost.
+    async fn read_anew(&mut self) -> Result<()> {
+        self.events.discard()?;
+        let read = self.requests.world().await?;
+        self.last_read = Instant::now();
+        self.next_read = self.last_read + if read.is_some() { PERIOD } else { PAUSE };
+        if let Some(world) = read {
+            self.world = world;
+        }
+        Ok(())
+    }
+
+    fn publish(&self) {
+        self.publish.send_if_modified(|last| {
+            let differs = **last != self.world;
+            if differs {
+                *last = Arc::new(self.world.clone());
+            }
+            differs
+        });
+    }
+}
