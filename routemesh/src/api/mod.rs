@@ -14,15 +14,28 @@
 //! | `GET /v1/links` | | `[`[`Link`]`]` |
 //! | `GET /v1/outcomes` | | `[`[`OutcomeCount`]`]` |
 //! | `GET /v1/config` | | the configuration in force, TOML |
+//! | `POST /v1/config/check` | [`ConfigText`] | [`Checked`] |
 //! | `POST /v1/reload` | | [`Reloaded`] |
 //! | `GET /metrics` | | Prometheus or OpenMetrics text |
 //! | `GET /healthz`, `GET /readyz` | | `ok`, or 503 |
+//!
+//! [`Client`] asks; the daemon answers by implementing [`Control`].
 
-use std::net::IpAddr;
+mod client;
+mod control;
+mod error;
+pub mod metrics;
+
+use std::{fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Prefix, Source, UplinkMode};
+
+pub use client::{Client, ClientError};
+pub use control::{Control, SharedControl};
+pub use error::{Error, ErrorKind};
+pub use metrics::{MapFill, Metrics};
 
 /// Where the daemon listens unless told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/routemesh/routemesh.sock";
@@ -138,6 +151,17 @@ pub struct Applied {
     pub removed: usize,
 }
 
+impl fmt::Display for Applied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            added,
+            changed,
+            removed,
+        } = self;
+        write!(f, "{added} added, {changed} changed, {removed} removed")
+    }
+}
+
 /// What a reload did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
@@ -145,6 +169,24 @@ pub struct Reloaded {
     pub routes: Applied,
     /// Settings that changed in the file and take effect at the next start only.
     pub restart_needed: Vec<String>,
+}
+
+/// A configuration that is to be checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigText {
+    /// What to call the file in what is reported.
+    pub name: String,
+    /// The file, TOML.
+    pub text: String,
+}
+
+/// What the daemon thinks of a configuration it was shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// What is wrong with it, rendered for a terminal without colours; none: it would be taken.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub problems: Option<String>,
 }
 
 /// A container of this host.
@@ -263,106 +305,4 @@ pub struct RouteTotals {
     pub kernel: usize,
     /// Asked for, but not in the kernel's table.
     pub inactive: usize,
-}
-
-/// What went wrong, as the client must tell it apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ErrorKind {
-    /// The request makes no sense. HTTP 400, exit code 2.
-    Invalid,
-    /// The caller may not do that. HTTP 403, exit code 5.
-    NotPermitted,
-    /// There is no such thing. HTTP 404, exit code 4.
-    NotFound,
-    /// There is one already. HTTP 409, exit code 1.
-    Exists,
-    /// It was tried and failed. HTTP 500, exit code 1.
-    Failed,
-}
-
-/// An error answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{message}")]
-pub struct Error {
-    /// Which kind.
-    pub kind: ErrorKind,
-    /// What and why, and the fix where there is one.
-    pub message: String,
-}
-
-impl Error {
-    /// An error of `kind`.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
-    }
-}
-
-/// What the socket's server asks of the daemon. Every call is quick and does not wait.
-pub trait Control: Send {
-    /// The state of the daemon.
-    fn status(&self) -> Status;
-    /// All routes, by prefix and source.
-    fn routes(&self) -> Vec<Route>;
-    /// The route that wins for `address`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] when no route does.
-    fn route_for(&self, address: IpAddr) -> Result<Route, Error>;
-    /// Applies all edits to the CLI's routes, or none.
-    ///
-    /// # Errors
-    /// Which edit cannot be done, and why; nothing was changed.
-    fn edit_routes(&mut self, batch: RouteBatch) -> Result<Applied, Error>;
-    /// Removes the CLI's routes.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    fn flush_routes(&mut self) -> Result<Applied, Error>;
-    /// The containers learnt, by address.
-    fn endpoints(&self) -> Vec<Endpoint>;
-    /// The interfaces used or waited for.
-    fn links(&self) -> Vec<Link>;
-    /// All counters that are not zero.
-    fn outcomes(&self) -> Vec<OutcomeCount>;
-    /// The configuration in force, as TOML.
-    fn config(&self) -> String;
-    /// Reads the configuration file again and applies the difference.
-    ///
-    /// # Errors
-    /// What is wrong with the file, rendered; nothing was changed.
-    fn reload(&mut self) -> Result<Reloaded, Error>;
-    /// Everything the metrics page is made of, read from the maps now.
-    fn metrics(&self) -> Metrics;
-}
-
-/// A reading of all that is counted or gauged.
-#[derive(Clone, Debug)]
-pub struct Metrics {
-    /// The state of the daemon.
-    pub status: Status,
-    /// The outcome counters.
-    pub outcomes: Vec<OutcomeCount>,
-    /// Entries and capacity by map name.
-    pub maps: Vec<MapFill>,
-    /// Rounds of reconciling, and how many of them left something undone.
-    pub reconcile_rounds: u64,
-    /// Rounds that left something undone.
-    pub reconcile_errors: u64,
-    /// Seconds the last round took.
-    pub reconcile_seconds: f64,
-}
-
-/// How full a map is.
-#[derive(Clone, Debug)]
-pub struct MapFill {
-    /// The map's name.
-    pub map: &'static str,
-    /// Entries in it.
-    pub entries: u64,
-    /// Entries it has room for.
-    pub capacity: u64,
 }

@@ -1,0 +1,258 @@
+//! The asking side of the control socket.
+
+use std::{
+    io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, StatusCode,
+    body::Bytes,
+    client::conn::http1,
+    header::{CONTENT_TYPE, HOST},
+};
+use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{net::UnixStream, runtime::Runtime};
+
+use super::{
+    Applied, Checked, ConfigText, Endpoint, Error, Link, OutcomeCount, Reloaded, Route, RouteBatch,
+    Status,
+};
+
+/// Longest wait for an answer: the largest batch takes a second or two.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Why there is no answer, or not the one hoped for.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens there. Exit code 3.
+    #[error(
+        "{}: {reason}; is the daemon running? `systemctl start routemesh`, or name its socket with --socket",
+        socket.display()
+    )]
+    Unreachable {
+        /// The socket.
+        socket: PathBuf,
+        /// What the kernel said. Not a `source`, which would be printed a second time.
+        reason: io::Error,
+    },
+    /// The socket is not for this user. Exit code 5.
+    #[error("{}: permission denied; be root, or a member of group routemesh", socket.display())]
+    NotPermitted {
+        /// The socket.
+        socket: PathBuf,
+    },
+    /// The daemon said no.
+    #[error(transparent)]
+    Refused(#[from] Error),
+    /// Something answered, but not as a daemon of this version would. Exit code 1.
+    #[error("{request}: {reason}")]
+    Garbled {
+        /// The request's path.
+        request: String,
+        /// What was wrong with the answer.
+        reason: String,
+    },
+}
+
+/// A client of one daemon. Each call is a connection of its own, and blocks.
+#[derive(Debug)]
+pub struct Client {
+    socket: PathBuf,
+    runtime: Runtime,
+}
+
+impl Client {
+    /// A client of the daemon at `socket`; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the process is out of file descriptors.
+    pub fn new(socket: &Path) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            socket: socket.to_owned(),
+            runtime,
+        })
+    }
+
+    /// The state of the daemon.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; so with every call.
+    pub fn status(&self) -> Result<Status, ClientError> {
+        self.get("/v1/status")
+    }
+
+    /// All routes.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn routes(&self) -> Result<Vec<Route>, ClientError> {
+        self.get("/v1/routes")
+    }
+
+    /// The route that wins for `address`.
+    ///
+    /// # Errors
+    /// [`super::ErrorKind::NotFound`] when no route does.
+    pub fn route_for(&self, address: IpAddr) -> Result<Route, ClientError> {
+        self.get(&format!("/v1/routes/get?address={address}"))
+    }
+
+    /// Applies all edits, or none.
+    ///
+    /// # Errors
+    /// The edit that is to blame; nothing was changed.
+    pub fn edit_routes(&self, batch: &RouteBatch) -> Result<Applied, ClientError> {
+        self.post("/v1/routes", json(batch)?)
+    }
+
+    /// Removes the routes that clients added.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn flush_routes(&self) -> Result<Applied, ClientError> {
+        self.post("/v1/routes/flush", Vec::new())
+    }
+
+    /// The containers learnt.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn endpoints(&self) -> Result<Vec<Endpoint>, ClientError> {
+        self.get("/v1/endpoints")
+    }
+
+    /// The interfaces used or waited for.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn links(&self) -> Result<Vec<Link>, ClientError> {
+        self.get("/v1/links")
+    }
+
+    /// All counters that are not zero.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn outcomes(&self) -> Result<Vec<OutcomeCount>, ClientError> {
+        self.get("/v1/outcomes")
+    }
+
+    /// The configuration in force, as TOML.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn config(&self) -> Result<String, ClientError> {
+        let answer = self.ask(Method::GET, "/v1/config", Vec::new())?;
+        String::from_utf8(answer.into()).map_err(|error| garbled("/v1/config", &error))
+    }
+
+    /// Has the daemon check a configuration against its host.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn check_config(&self, config: &ConfigText) -> Result<Checked, ClientError> {
+        self.post("/v1/config/check", json(config)?)
+    }
+
+    /// Has the daemon read its configuration file again.
+    ///
+    /// # Errors
+    /// What is wrong with the file; nothing was changed.
+    pub fn reload(&self) -> Result<Reloaded, ClientError> {
+        self.post("/v1/reload", Vec::new())
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let answer = self.ask(Method::GET, path, Vec::new())?;
+        serde_json::from_slice(&answer).map_err(|error| garbled(path, &error))
+    }
+
+    fn post<T: DeserializeOwned>(&self, path: &str, body: Vec<u8>) -> Result<T, ClientError> {
+        let answer = self.ask(Method::POST, path, body)?;
+        serde_json::from_slice(&answer).map_err(|error| garbled(path, &error))
+    }
+
+    fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Bytes, ClientError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "routemesh")
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| garbled(path, &error))?;
+        self.runtime.block_on(async {
+            let stream = self.connect().await?;
+            tokio::time::timeout(ANSWER_TIMEOUT, exchange(stream, request))
+                .await
+                .map_err(|_| garbled(path, &"no answer within a minute"))?
+                .map_err(|failure| match failure {
+                    Exchange::Http(error) => garbled(path, &error),
+                    Exchange::Refused(status, body) => refusal(path, status, &body),
+                })
+        })
+    }
+
+    async fn connect(&self) -> Result<UnixStream, ClientError> {
+        UnixStream::connect(&self.socket).await.map_err(|reason| {
+            let socket = self.socket.clone();
+            if reason.kind() == io::ErrorKind::PermissionDenied {
+                ClientError::NotPermitted { socket }
+            } else {
+                ClientError::Unreachable { socket, reason }
+            }
+        })
+    }
+}
+
+/// How an exchange of one request can fail.
+enum Exchange {
+    Http(hyper::Error),
+    Refused(StatusCode, Bytes),
+}
+
+impl From<hyper::Error> for Exchange {
+    fn from(error: hyper::Error) -> Self {
+        Self::Http(error)
+    }
+}
+
+async fn exchange(stream: UnixStream, request: Request<Full<Bytes>>) -> Result<Bytes, Exchange> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Ends by itself when the answer is read and the sender gone; what it has to say of errors,
+    // the sender says too.
+    tokio::spawn(connection);
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    if status.is_success() {
+        Ok(body)
+    } else {
+        Err(Exchange::Refused(status, body))
+    }
+}
+
+fn refusal(path: &str, status: StatusCode, body: &[u8]) -> ClientError {
+    serde_json::from_slice::<Error>(body).map_or_else(
+        |_| garbled(path, &format!("answered {status}, and no reason")),
+        ClientError::Refused,
+    )
+}
+
+fn garbled(path: &str, reason: &dyn std::fmt::Display) -> ClientError {
+    ClientError::Garbled {
+        request: path.to_owned(),
+        reason: reason.to_string(),
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, ClientError> {
+    serde_json::to_vec(value).map_err(|error| garbled("request", &error))
+}
