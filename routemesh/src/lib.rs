@@ -9,6 +9,9 @@
 //! * 4 [`cli`]: a client of the socket
 
 pub mod api;
+pub mod cli;
 pub mod config;
+pub mod metrics;
 pub mod model;
 pub mod netlink;
+pub mod server;

@@ -1,0 +1,148 @@
+//! `routemesh route`: the table.
+
+mod batch;
+mod edit;
+mod get;
+mod words;
+
+use std::{fmt, net::IpAddr, path::PathBuf};
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use super::{Session, output::Column};
+use crate::{
+    api::{Route, RouteOp, RouteState, RouteType},
+    model::{Prefix, Source},
+};
+
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List routes (the default)
+    #[command(visible_aliases = ["show", "ls"])]
+    List(List),
+    /// Add a route: fails if there is one for the prefix
+    #[command(
+        override_usage = "routemesh route add DST via ADDRESS [dev IF] [mtu BYTES]
+       routemesh route add blackhole DST
+       routemesh route add --batch FILE"
+    )]
+    Add(Edit),
+    /// Add a route, or take the place of the one there is
+    #[command(
+        override_usage = "routemesh route replace DST via ADDRESS [dev IF] [mtu BYTES]
+       routemesh route replace blackhole DST
+       routemesh route replace --batch FILE"
+    )]
+    Replace(Edit),
+    /// Remove a route that was added on the command line
+    #[command(
+        visible_alias = "delete",
+        override_usage = "routemesh route del DST
+       routemesh route del --batch FILE"
+    )]
+    Del(Edit),
+    /// Show which route wins for an address, and why
+    Get {
+        /// The destination
+        address: IpAddr,
+    },
+    /// Remove all routes that were added on the command line
+    Flush,
+}
+
+#[derive(Args, Debug, Default)]
+struct List {
+    /// Routes for this prefix and those within it
+    prefix: Option<Prefix>,
+    /// Routes of this source only: file, cli or kernel
+    #[arg(short, long, value_parser = parse_source)]
+    source: Option<Source>,
+}
+
+#[derive(Args, Debug)]
+struct Edit {
+    /// The route, in the words of `ip route`: DST via ADDRESS [dev IF] [mtu BYTES]
+    #[arg(value_name = "ROUTE", required_unless_present = "batch")]
+    words: Vec<String>,
+    /// Read routes from a file, one a line ("-": from the standard input); all are done, or none
+    #[arg(short, long, value_name = "FILE", conflicts_with = "words")]
+    batch: Option<PathBuf>,
+}
+
+const COLUMNS: &[Column<Route>] = &[
+    Column::text("DST", |r| Some(r.dst.to_string())),
+    Column::text("TYPE", |r| Some(r.kind.to_string())),
+    Column::text("GATEWAY", |r| r.gateway.map(|gateway| gateway.to_string())),
+    Column::text("DEV", |r| r.dev.clone()),
+    Column::text("SOURCE", |r| Some(r.source.to_string())),
+    Column::text("STATE", |r| Some(r.state.to_string())),
+    Column::wide_number("MTU", |r| r.mtu.map(|mtu| mtu.to_string())),
+    Column::wide_number("PACKETS", |r| Some(r.packets.to_string())),
+    Column::wide_number("BYTES", |r| Some(r.bytes.to_string())),
+    Column::wide_text("REASON", |r| r.reason.clone()),
+];
+
+pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<()> {
+    match &arguments.verb {
+        None => list(session, &List::default()),
+        Some(Verb::List(arguments)) => list(session, arguments),
+        Some(Verb::Add(edit)) => edit::run(session, RouteOp::Add, edit),
+        Some(Verb::Replace(edit)) => edit::run(session, RouteOp::Replace, edit),
+        Some(Verb::Del(edit)) => edit::run(session, RouteOp::Del, edit),
+        Some(Verb::Get { address }) => get::run(session, *address),
+        Some(Verb::Flush) => {
+            let applied = session.client.flush_routes()?;
+            session.output.done(&applied, &format!("{applied}\n"))
+        }
+    }
+}
+
+fn list(session: &Session, arguments: &List) -> Result<()> {
+    let mut routes = session.client.routes()?;
+    routes.retain(|route| {
+        session.wants(route.dst)
+            && arguments.source.is_none_or(|source| source == route.source)
+            && arguments
+                .prefix
+                .is_none_or(|prefix| prefix.net().contains(&route.dst.net()))
+    });
+    session
+        .output
+        .list(&routes, COLUMNS, |route| route.state != RouteState::Active)
+}
+
+fn parse_source(text: &str) -> Result<Source, String> {
+    [Source::File, Source::Cli, Source::Kernel]
+        .into_iter()
+        .find(|source| source.to_string() == text)
+        .ok_or_else(|| "a source is file, cli or kernel".into())
+}
+
+impl fmt::Display for RouteType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Direct => "direct",
+            Self::Blackhole => "blackhole",
+            Self::Local => "local",
+            Self::Host => "host",
+        })
+    }
+}
+
+impl fmt::Display for RouteState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Active => "active",
+            Self::Overridden => "overridden",
+            Self::Unreachable => "unreachable",
+            Self::Failed => "failed",
+        })
+    }
+}

@@ -1,0 +1,171 @@
+//! The words of `ip route`, for the part of them that routemesh has.
+
+use std::{fmt::Display, net::IpAddr, str::FromStr};
+
+use crate::{
+    api::{RouteEdit, RouteOp},
+    model::Prefix,
+};
+
+/// What `words` ask for: a prefix (or `default`), and in any order `via ADDRESS`, `dev IF`,
+/// `mtu BYTES`, `blackhole`. `default` is IPv6's with `ipv6`, or with an IPv6 next hop.
+pub(super) fn parse(op: RouteOp, words: &[&str], ipv6: Option<bool>) -> Result<RouteEdit, String> {
+    let mut words = words.iter().copied();
+    let mut dst = None;
+    let mut via: Option<IpAddr> = None;
+    let mut dev = None;
+    let mut mtu = None;
+    let mut blackhole = false;
+    while let Some(word) = words.next() {
+        match word {
+            "via" => once(word, &mut via, argument(word, words.next())?)?,
+            "dev" => once(word, &mut dev, argument(word, words.next())?)?,
+            "mtu" => once(word, &mut mtu, argument(word, words.next())?)?,
+            "blackhole" => blackhole = true,
+            "to" => {
+                let text: String = argument(word, words.next())?;
+                once("a destination", &mut dst, text)?;
+            }
+            text => once("a destination", &mut dst, text.to_owned())?,
+        }
+    }
+    let dst = destination(dst.as_deref(), ipv6, via)?;
+    let edit = RouteEdit {
+        op,
+        dst,
+        via,
+        dev,
+        blackhole,
+        mtu,
+    };
+    check(&edit)?;
+    if ipv6.is_some_and(|ipv6| ipv6 != dst.is_ipv6()) {
+        return Err(format!(
+            "{dst} is not of the family asked for with -4 or -6"
+        ));
+    }
+    Ok(edit)
+}
+
+fn argument<T: FromStr<Err: Display>>(word: &str, text: Option<&str>) -> Result<T, String> {
+    let text = text.ok_or_else(|| format!("'{word}' wants a value after it"))?;
+    text.parse()
+        .map_err(|error| format!("{word} '{text}': {error}"))
+}
+
+fn once<T>(word: &str, slot: &mut Option<T>, value: T) -> Result<(), String> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(format!(
+            "{word} is given twice; a route is written DST via ADDRESS [dev IF] [mtu BYTES], or blackhole DST"
+        )),
+    }
+}
+
+fn destination(
+    text: Option<&str>,
+    ipv6: Option<bool>,
+    via: Option<IpAddr>,
+) -> Result<Prefix, String> {
+    let text = text.ok_or("a destination is missing, as 10.1.0.0/24")?;
+    if text != "default" {
+        return text.parse().map_err(|error| format!("{error}"));
+    }
+    let ipv6 = ipv6.unwrap_or(via.is_some_and(|via| via.is_ipv6()));
+    let any = if ipv6 { "::/0" } else { "0.0.0.0/0" };
+    any.parse().map_err(|error| format!("{error}"))
+}
+
+fn check(edit: &RouteEdit) -> Result<(), String> {
+    let dst = edit.dst;
+    let has_details = edit.via.is_some() || edit.dev.is_some() || edit.mtu.is_some();
+    match (edit.op, edit.blackhole) {
+        (RouteOp::Del, _) if has_details || edit.blackhole => {
+            Err(format!("del takes the prefix alone: {dst}"))
+        }
+        (RouteOp::Del, _) => Ok(()),
+        (RouteOp::Add | RouteOp::Replace, true) if has_details => Err(format!(
+            "a blackhole has no next hop, interface or MTU: blackhole {dst}"
+        )),
+        (RouteOp::Add | RouteOp::Replace, false) if edit.via.is_none() => Err(format!(
+            "{dst} wants a next hop, as {dst} via 192.0.2.1; or blackhole {dst}"
+        )),
+        (RouteOp::Add | RouteOp::Replace, _) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(line: &str) -> Result<RouteEdit, String> {
+        let words: Vec<_> = line.split(' ').collect();
+        parse(RouteOp::Add, &words, None)
+    }
+
+    #[test]
+    fn the_order_of_words_does_not_matter() {
+        let edit = add("10.1.0.0/24 via 192.0.2.1 dev eth0 mtu 1400").unwrap();
+        assert_eq!(edit.dst.to_string(), "10.1.0.0/24");
+        assert_eq!(edit.via, Some("192.0.2.1".parse().unwrap()));
+        assert_eq!(edit.dev.as_deref(), Some("eth0"));
+        assert_eq!(edit.mtu, Some(1400));
+        assert_eq!(
+            add("mtu 1400 dev eth0 via 192.0.2.1 to 10.1.0.0/24"),
+            Ok(edit)
+        );
+    }
+
+    #[test]
+    fn an_interface_may_be_called_via() {
+        let edit = add("10.1.0.0/24 via 192.0.2.1 dev via").unwrap();
+        assert_eq!(edit.dev.as_deref(), Some("via"));
+    }
+
+    #[test]
+    fn default_takes_the_family_of_its_next_hop() {
+        assert_eq!(add("default via fd00::1").unwrap().dst.to_string(), "::/0");
+        assert_eq!(
+            add("default via 192.0.2.1").unwrap().dst.to_string(),
+            "0.0.0.0/0"
+        );
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_what_would_be_right() {
+        let refused = [
+            ("via 192.0.2.1", "a destination is missing, as 10.1.0.0/24"),
+            (
+                "10.1.0.0/24",
+                "10.1.0.0/24 wants a next hop, as 10.1.0.0/24 via 192.0.2.1; or blackhole 10.1.0.0/24",
+            ),
+            ("10.1.0.0/24 via", "'via' wants a value after it"),
+            ("10.1.0.0/24 via x", "via 'x': invalid IP address syntax"),
+            (
+                "10.1.2.3/24 via 192.0.2.1",
+                "10.1.2.3/24 has host bits set; the network is 10.1.2.0/24",
+            ),
+            (
+                "blackhole 10.1.0.0/24 dev eth0",
+                "a blackhole has no next hop, interface or MTU: blackhole 10.1.0.0/24",
+            ),
+            (
+                "10.1.0.0/24 via 192.0.2.1 metric 5",
+                "a destination is given twice; a route is written DST via ADDRESS [dev IF] [mtu BYTES], or blackhole DST",
+            ),
+        ];
+        for (line, error) in refused {
+            assert_eq!(add(line), Err(error.into()), "{line}");
+        }
+    }
+
+    #[test]
+    fn del_takes_the_prefix_alone() {
+        let del = |line: &str| parse(RouteOp::Del, &line.split(' ').collect::<Vec<_>>(), None);
+        assert!(del("10.1.0.0/24").is_ok());
+        assert_eq!(
+            del("10.1.0.0/24 via 192.0.2.1"),
+            Err("del takes the prefix alone: 10.1.0.0/24".into())
+        );
+    }
+}
