@@ -243,30 +243,32 @@ fn names(config: &Config, report: &mut Report) {
     }
 }
 
-/// Routes whose `dev` is no uplink, or that need one.
+/// Routes that name no uplink, or must name one and do not.
 fn devices(config: &Config, report: &mut Report) {
     if config.uplinks.is_empty() {
         return;
     }
-    let names: Vec<&str> = config
-        .uplinks
-        .iter()
-        .map(|up| up.interface.as_str())
-        .collect();
-    let list = names.join(", ");
+    let uplinks = config.uplinks.iter();
+    let names: Vec<&str> = uplinks.map(|uplink| uplink.interface.as_str()).collect();
     for (route, places) in config.routes.iter().zip(&config.places.routes) {
-        match &route.action {
-            Action::Direct { dev: Some(dev), .. } if !names.contains(&dev.as_str()) => {
-                report.push(
-                    Problem::new(format!("{dev:?} is no uplink"))
-                        .at(places.dev, "not an uplink")
-                        .help(format!(
-                            "uplinks are {list}; or add `[[uplink]] interface = {dev:?}`"
-                        )),
-                );
+        let Action::Direct { via, dev } = &route.action else {
+            continue;
+        };
+        let problem = match dev.as_deref() {
+            Some(dev) if !names.contains(&dev) => Problem::new(format!("{dev:?} is no uplink"))
+                .at(places.dev, "not an uplink")
+                .help(format!(
+                    "the uplinks are {}; or add [[uplink]] with `interface = {dev:?}`",
+                    names.join(", ")
+                )),
+            None if names.len() > 1 && rules::is_link_local(*via) => {
+                Problem::new(format!("{via} is on the link of every uplink"))
+                    .at(places.via, "a link-local address")
+                    .help(format!("say which: add `dev`, one of {}", names.join(", ")))
             }
-            Action::Direct { .. } | Action::Blackhole => {}
-        }
+            Some(_) | None => continue,
+        };
+        report.push(problem);
     }
 }
 

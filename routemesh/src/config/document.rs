@@ -6,38 +6,41 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 use toml::Spanned;
 
 use crate::model::{Prefix, UplinkMode};
 
+/// Keyword of the schema: a default that is no fixed value, in words.
+pub(super) const IN_WORDS: &str = "x-default";
+
 /// Configuration of routemesh.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields, default)]
 #[schemars(title = "routemesh configuration")]
 pub(super) struct Document {
     /// Name of this host, as `status` and the metrics show it.
-    #[serde(default)]
     #[schemars(with = "String", extend("x-default" = "the host name"))]
     pub(super) node: Option<Spanned<String>>,
     /// Interfaces that lead to other hosts. With none: `eth0`, or else the interface of the
     /// default route.
-    #[serde(default)]
     pub(super) uplink: Vec<UplinkTable>,
     /// Interfaces that lead to containers of this host: bridges, or the host's ends of veth
     /// pairs.
-    #[serde(default)]
     pub(super) network: Vec<NetworkTable>,
     /// Where packets for containers of other hosts go. The most specific route wins.
-    #[serde(default)]
     pub(super) route: Vec<RouteTable>,
     /// Sizes that are fixed when the daemon starts.
-    #[serde(default)]
     #[schemars(with = "LimitsTable")]
     pub(super) limits: LimitsTable,
     /// Counters for Prometheus over TCP, beside those on the control socket.
-    #[serde(default)]
     #[schemars(with = "MetricsTable")]
     pub(super) metrics: MetricsTable,
+}
+
+impl Document {
+    /// The keys there are at the top level.
+    pub(super) const KEYS: [&str; 6] = ["node", "uplink", "network", "route", "limits", "metrics"];
 }
 
 /// An interface that leads to other hosts.
@@ -120,4 +123,17 @@ pub(super) struct MetricsTable {
     #[serde(default)]
     #[schemars(with = "String", extend("x-default" = "none: on the control socket only"))]
     pub(super) listen: Option<Spanned<String>>,
+}
+
+/// Makes a schema of Rust's what a writer of TOML, who has no null, wants to see.
+pub(super) fn tidy(schema: &mut Value) {
+    if let Some(object) = schema.as_object_mut() {
+        if object.get("default") == Some(&Value::Null) || object.contains_key(IN_WORDS) {
+            object.shift_remove("default");
+        }
+        object.values_mut().for_each(tidy);
+    }
+    if let Some(items) = schema.as_array_mut() {
+        items.iter_mut().for_each(tidy);
+    }
 }

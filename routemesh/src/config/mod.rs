@@ -9,6 +9,7 @@ mod check;
 mod document;
 mod locals;
 mod on_host;
+mod read;
 mod reference;
 mod report;
 pub mod rules;
@@ -18,7 +19,7 @@ use std::{net::SocketAddr, path::Path};
 
 use document::Document;
 use report::{Problem, Source, Span};
-use serde::Deserialize;
+use rules::Wrong;
 
 use crate::model::{Network, Prefix, Route, Uplink, UplinkMode, World};
 
@@ -113,12 +114,12 @@ impl Config {
             return Err(Report::of(Source::new(name, ""), problem));
         }
         let source = Source::new(name, text);
-        match toml::Deserializer::parse(text).and_then(Document::deserialize) {
-            Ok(document) => check::check(document, source),
-            Err(error) => {
-                let problem = Problem::new(error.message()).at(error.span().map(Span::from), "");
-                Err(Report::of(source, problem))
-            }
+        let mut report = Report::new(source.clone());
+        let document = read::read(text, &mut report);
+        match report.into_option() {
+            // What could not be read would be complained of as missing.
+            Some(report) => Err(report),
+            None => check::check(document, source),
         }
     }
 
@@ -153,6 +154,19 @@ impl Config {
                 Err(Report::of(Source::new(&name, &readable), problem))
             }
         }
+    }
+
+    /// Takes `uplinks` in place of those of the file, wherever they come from.
+    ///
+    /// # Errors
+    /// The first name that is no interface name; nothing was changed.
+    pub fn override_uplinks(&mut self, uplinks: Vec<Uplink>) -> Result<(), Wrong> {
+        uplinks
+            .iter()
+            .try_for_each(|uplink| rules::interface(&uplink.interface))?;
+        self.uplinks = uplinks;
+        self.places.uplinks.clear();
+        Ok(())
     }
 
     /// What is wrong with the configuration on the host that `world` describes.
@@ -212,25 +226,11 @@ impl Config {
     /// The JSON schema (2020-12) of the file.
     #[must_use]
     pub fn schema() -> serde_json::Value {
-        schemars::schema_for!(Document).to_value()
+        let mut schema = schemars::schema_for!(Document).to_value();
+        document::tidy(&mut schema);
+        schema
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_built_in_default_has_one_network_and_nothing_else() {
-        let config = Config::embedded();
-        assert_eq!(
-            config.networks,
-            [Network {
-                interface: "docker0".to_owned(),
-                subnets: Vec::new()
-            }]
-        );
-        assert_eq!((config.uplinks.len(), config.routes.len()), (0, 0));
-        assert_eq!(config.metrics, None);
-    }
-}
+mod tests;

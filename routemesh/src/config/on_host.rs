@@ -10,12 +10,10 @@ use ipnet::IpNet;
 use super::{
     Config, RoutePlaces, check,
     locals::{Local, Locals},
+    read,
     report::{Problem, Report, Span},
 };
 use crate::model::{Action, Interface, Route, World};
-
-/// Names less like one another than this are not taken for a slip of the pen.
-const ALIKE: f64 = 0.7;
 
 /// Everything about `config` that does not fit the host `world` describes.
 pub(super) fn problems(config: &Config, world: &World) -> Option<Report> {
@@ -70,12 +68,8 @@ fn networks(config: &Config, world: &World, report: &mut Report) {
 /// An interface that does not exist.
 fn missing(world: &World, name: &str, place: Option<Span>) -> Problem {
     let names = || world.interfaces.values().map(|there| there.name.as_str());
-    let nearest = names()
-        .map(|there| (strsim::jaro_winkler(there, name), there))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b));
-    let help = match nearest {
-        Some((_, nearest)) => format!("did you mean {nearest}?"),
+    let help = match read::nearest(name, names()) {
+        Some(nearest) => format!("did you mean {nearest}?"),
         None => format!(
             "interfaces here are {}",
             names().collect::<Vec<_>>().join(", ")

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Config, DEFAULT};
+use super::{Config, DEFAULT, document::IN_WORDS};
 
 const INTRODUCTION: &str = "\
 # Configuration
@@ -91,6 +91,9 @@ fn table<'a>(schema: &'a Value, value: &'a Value) -> Option<&'a Value> {
 
 /// A value's type in words.
 fn kind(schema: &Value, value: &Value) -> String {
+    if value["$ref"] == "#/$defs/Prefix" {
+        return "prefix".to_owned();
+    }
     let value = resolved(schema, value);
     if let Some(choices) = choices(value) {
         return choices.join(", ");
@@ -100,7 +103,6 @@ fn kind(schema: &Value, value: &Value) -> String {
         Some("integer") => format!("number, {} to {}", value["minimum"], value["maximum"]),
         Some("boolean") => "true or false".to_owned(),
         _ if value["format"] == "ip" => "IP address".to_owned(),
-        _ if value["title"] == "prefix" => "prefix".to_owned(),
         _ => "text".to_owned(),
     }
 }
@@ -122,7 +124,7 @@ fn default(of: &Value, key: &str, value: &Value) -> String {
     let required = of["required"]
         .as_array()
         .is_some_and(|required| required.iter().any(|name| name == key));
-    match (&value["default"], &value["x-default"]) {
+    match (&value["default"], &value[IN_WORDS]) {
         _ if required => "required".to_owned(),
         (Value::Null, in_words) => words(in_words),
         (typed, _) => format!("`{typed}`"),

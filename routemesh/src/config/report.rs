@@ -112,8 +112,10 @@ impl Report {
         }
     }
 
-    /// The report, unless there is nothing to report.
-    pub(super) fn into_option(self) -> Option<Self> {
+    /// The report in the order of the file, unless there is nothing to report.
+    pub(super) fn into_option(mut self) -> Option<Self> {
+        self.problems
+            .sort_by_key(|problem| problem.places.first().map(|(span, _)| span.start));
         (self.count > 0).then_some(self)
     }
 

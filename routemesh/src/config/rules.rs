@@ -160,6 +160,14 @@ pub(super) fn next_hop(via: IpAddr) -> Result<(), Wrong> {
     ))
 }
 
+/// Whether an address means something on its own link only.
+pub(super) fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
 /// The address that `text` writes.
 pub(super) fn address(text: &str) -> Result<IpAddr, Wrong> {
     text.parse().map_err(|_| {
