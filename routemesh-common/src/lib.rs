@@ -17,12 +17,10 @@ pub const ABI_VERSION: u32 = 1;
 
 /// Program names, each within the kernel's 15 characters.
 pub mod programs {
-    /// tc ingress of a container network's interface and of its bridge ports.
-    pub const CONTAINER_TC: &str = "rm_container_tc";
-    /// tc ingress of an uplink.
-    pub const UPLINK_TC: &str = "rm_uplink_tc";
-    /// XDP of an uplink.
-    pub const UPLINK_XDP: &str = "rm_uplink_xdp";
+    /// tc ingress: of uplinks, of container networks' interfaces and of their bridge ports.
+    pub const TC: &str = "rm_tc";
+    /// XDP of uplinks.
+    pub const XDP: &str = "rm_xdp";
 }
 
 /// Globals that the loader writes before the programs are verified.

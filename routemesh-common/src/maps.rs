@@ -54,7 +54,7 @@ map_types! {
     Route = 12;
     NextHop = 40;
     Endpoint = 24;
-    Interface = 36;
+    Interface = 32;
     Counter = 16;
     TokenBucket = 16;
 }
@@ -157,15 +157,15 @@ pub struct Endpoint {
 pub struct Interface {
     /// Destination MAC of frames that are this host's to route. For a bridge port, the bridge's.
     pub mac: [u8; 6],
+    /// 1 for a bridge port: what its program passes on, the bridge's sees again.
+    pub port: u8,
     /// Zero.
-    pub reserved: [u8; 2],
+    pub reserved: u8,
     /// Row of outcome counters of the tc hook; the XDP hook's is the next one.
     pub row: u32,
-    /// Largest IP packet the interface carries, in bytes: what a too-big answer must fit in.
-    pub mtu: u32,
-    /// Source of ICMP errors sent from here; zero when the interface has no IPv4 address.
+    /// Source of ICMP errors sent from here; zero when there is no IPv4 address.
     pub ipv4: [u8; 4],
-    /// Source of ICMPv6 errors sent from here; zero when the interface has no IPv6 address.
+    /// Source of ICMPv6 errors sent from here; zero when there is no IPv6 address.
     pub ipv6: [u8; 16],
 }
 

@@ -77,7 +77,7 @@ outcomes! {
     DeliveredByNeighbour = 1, Forward, "delivered_by_neighbour";
     /// Sent to the next hop of a direct route.
     Routed = 2, Forward, "routed";
-    /// Left by XDP to the tc program of the same interface, which counts it again.
+    /// Left to the next hook, which sees and counts it again: tc after XDP, the bridge after its port.
     HandedUp = 3, Pass, "handed_up";
     /// No route for the destination.
     NoRoute = 4, Pass, "no_route";

@@ -1,20 +1,19 @@
-//! The programs. On any target but BPF there are none, so that the host's tools can read this crate.
+//! The programs, and the one place where an outcome becomes a verdict.
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
 
 #[cfg(target_arch = "bpf")]
-mod programs {
-    use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
+mod count;
+#[cfg(target_arch = "bpf")]
+mod ctx;
+#[cfg(target_arch = "bpf")]
+mod maps;
+#[cfg(target_arch = "bpf")]
+mod pipeline;
+#[cfg(target_arch = "bpf")]
+mod programs;
+#[cfg(target_arch = "bpf")]
+mod reply;
 
-    #[xdp]
-    fn rm_uplink_xdp(_ctx: XdpContext) -> u32 {
-        xdp_action::XDP_PASS
-    }
-
-    #[panic_handler]
-    fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-        loop {}
-    }
-}
-
+/// Lets the host's compiler check the crate; the programs are built for the `bpf` target.
 #[cfg(not(target_arch = "bpf"))]
 fn main() {}

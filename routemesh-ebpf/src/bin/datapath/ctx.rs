@@ -1,0 +1,232 @@
+//! The packet as the two hooks hand it over, and what only they can do with it.
+#![expect(
+    unsafe_code,
+    reason = "context fields and helpers are reached through the kernel's pointers"
+)]
+
+use aya_ebpf::{
+    bindings::{bpf_redir_neigh, bpf_redir_neigh__bindgen_ty_1},
+    helpers::generated::{
+        bpf_csum_update, bpf_redirect, bpf_redirect_neigh, bpf_redirect_peer, bpf_skb_adjust_room,
+        bpf_skb_change_tail, bpf_skb_change_type, bpf_skb_pull_data,
+    },
+    programs::{TcContext, XdpContext},
+};
+use routemesh_common::{Family, Outcome};
+use routemesh_ebpf::{
+    packet::Packet,
+    wire::{ETH_LEN, IPV6_LEN},
+};
+
+const AF_INET: u32 = 2;
+const AF_INET6: u32 = 10;
+const PACKET_HOST: u32 = 0;
+const TC_ACT_REDIRECT: i64 = 7;
+/// What parsing and forwarding look at: Ethernet, IPv6, and the start of TCP.
+const HEADERS: u32 = (ETH_LEN + IPV6_LEN + 20) as u32;
+/// `BPF_ADJ_ROOM_MAC`: room is made behind the Ethernet header.
+const ADJ_ROOM_MAC: u32 = 1;
+
+/// A frame at XDP.
+pub(crate) struct Xdp(XdpContext);
+
+impl Xdp {
+    #[inline(always)]
+    pub(crate) fn new(ctx: XdpContext) -> Self {
+        Self(ctx)
+    }
+
+    /// The interface the frame came in by.
+    #[inline(always)]
+    pub(crate) fn ifindex(&self) -> u32 {
+        // SAFETY: the context is the kernel's and outlives the program.
+        unsafe { (*self.0.ctx).ingress_ifindex }
+    }
+}
+
+// SAFETY: the kernel vouches for data..data_end, and nothing here moves the packet.
+unsafe impl Packet for Xdp {
+    #[inline(always)]
+    fn start(&self) -> usize {
+        self.0.data()
+    }
+
+    #[inline(always)]
+    fn end(&self) -> usize {
+        self.0.data_end()
+    }
+}
+
+/// A frame at tc ingress, of which the kernel may hold only the head in one piece.
+pub(crate) struct Tc(TcContext);
+
+impl Tc {
+    #[inline(always)]
+    pub(crate) fn new(ctx: TcContext) -> Self {
+        Self(ctx)
+    }
+
+    /// The interface the frame came in by.
+    #[inline(always)]
+    pub(crate) fn ifindex(&self) -> u32 {
+        // SAFETY: the context is the kernel's and outlives the program; so below.
+        unsafe { (*self.0.skb.skb).ifindex }
+    }
+
+    /// Bytes of the frame in all.
+    #[inline(always)]
+    pub(crate) fn length(&self) -> u32 {
+        // SAFETY: as in `ifindex`.
+        unsafe { (*self.0.skb.skb).len }
+    }
+
+    /// Payload bytes of each segment a super-packet is to be cut into; 0 for other packets.
+    #[inline(always)]
+    pub(crate) fn segment(&self) -> u32 {
+        // SAFETY: as in `ifindex`.
+        unsafe { (*self.0.skb.skb).gso_size }
+    }
+
+    /// Whether the NIC took a VLAN tag off the frame.
+    #[inline(always)]
+    pub(crate) fn has_vlan_tag(&self) -> bool {
+        // SAFETY: as in `ifindex`.
+        unsafe { (*self.0.skb.skb).vlan_present != 0 }
+    }
+
+    /// Brings the headers into the piece that programs can read, where they are not.
+    #[inline(always)]
+    pub(crate) fn pull_headers(&mut self) {
+        let head = (self.end() - self.start()) as u32;
+        if head < HEADERS && head < self.length() {
+            // What cannot be had is found missing by whoever reads it.
+            // SAFETY: moves the packet, which `&mut self` allows; so below.
+            let _ = unsafe { bpf_skb_pull_data(self.0.skb.skb, HEADERS.min(self.length())) };
+        }
+    }
+
+    /// Cuts the frame to `length` bytes, or fills it up with zeroes. It then lies in one piece,
+    /// and a super-packet is one no more.
+    #[inline(always)]
+    pub(crate) fn resize(&mut self, length: u32) -> Result<(), Outcome> {
+        // SAFETY: as in `pull_headers`.
+        done(unsafe { bpf_skb_change_tail(self.0.skb.skb, length, 0) })
+    }
+
+    /// Opens `length` bytes behind the Ethernet header.
+    #[inline(always)]
+    pub(crate) fn open(&mut self, length: u32) -> Result<(), Outcome> {
+        // SAFETY: as in `pull_headers`.
+        done(unsafe { bpf_skb_adjust_room(self.0.skb.skb, length as i32, ADJ_ROOM_MAC, 0) })
+    }
+
+    /// Tells the kernel that an IPv6 hop limit went down by one, where the NIC has summed the
+    /// whole packet. (The same change to an IPv4 header leaves its sum as it was.)
+    #[inline(always)]
+    pub(crate) fn hop_limit_decremented(&mut self) {
+        let minus_one = u32::from(0xfffe_u16.to_be());
+        // SAFETY: changes a number of the packet's; it fails where there is no such sum.
+        let _ = unsafe { bpf_csum_update(self.0.skb.skb, minus_one) };
+    }
+
+    /// Hands the frame to the other end of the veth pair `ifindex` belongs to, as if it had
+    /// come in there.
+    #[inline(always)]
+    pub(crate) fn redirect_peer(&mut self, ifindex: u32) -> Result<u32, Outcome> {
+        // SAFETY: as in `ifindex`.
+        if unsafe { (*self.0.skb.skb).pkt_type } != PACKET_HOST {
+            // A frame that came in by a bridge port was not addressed to that port, and
+            // kernels before 6.15 keep that mark across the redirect: the container drops it.
+            // SAFETY: changes a number of the packet's.
+            done(unsafe { bpf_skb_change_type(self.0.skb.skb, PACKET_HOST) })?;
+        }
+        // SAFETY: notes the redirect, which the kernel carries out after the program.
+        sent(unsafe { bpf_redirect_peer(ifindex, 0) })
+    }
+
+    /// Sends the frame out of `ifindex` as it is.
+    #[inline(always)]
+    pub(crate) fn redirect(&mut self, ifindex: u32) -> Result<u32, Outcome> {
+        // SAFETY: as in `redirect_peer`.
+        sent(unsafe { bpf_redirect(ifindex, 0) })
+    }
+
+    /// Sends the packet out of `ifindex` to the neighbour with that address, which the kernel
+    /// resolves where it has to.
+    #[inline(always)]
+    pub(crate) fn redirect_neigh(
+        &mut self,
+        ifindex: u32,
+        family: Family,
+        address: &[u8; 16],
+    ) -> Result<u32, Outcome> {
+        let [a, b, c, d] = words(address);
+        let mut neighbour = if family == Family::V4 {
+            bpf_redir_neigh {
+                nh_family: AF_INET,
+                __bindgen_anon_1: bpf_redir_neigh__bindgen_ty_1 {
+                    ipv6_nh: [d, 0, 0, 0],
+                },
+            }
+        } else {
+            bpf_redir_neigh {
+                nh_family: AF_INET6,
+                __bindgen_anon_1: bpf_redir_neigh__bindgen_ty_1 {
+                    ipv6_nh: [a, b, c, d],
+                },
+            }
+        };
+        // SAFETY: the kernel copies the parameters; the redirect follows after the program.
+        sent(unsafe {
+            bpf_redirect_neigh(
+                ifindex,
+                &raw mut neighbour,
+                size_of::<bpf_redir_neigh>() as i32,
+                0,
+            )
+        })
+    }
+}
+
+// SAFETY: the kernel vouches for data..data_end; what moves the packet takes `&mut self`.
+unsafe impl Packet for Tc {
+    #[inline(always)]
+    fn start(&self) -> usize {
+        self.0.data()
+    }
+
+    #[inline(always)]
+    fn end(&self) -> usize {
+        self.0.data_end()
+    }
+}
+
+/// The address as four words in memory order.
+#[inline(always)]
+fn words(address: &[u8; 16]) -> [u32; 4] {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *address;
+    [
+        u32::from_ne_bytes([a, b, c, d]),
+        u32::from_ne_bytes([e, f, g, h]),
+        u32::from_ne_bytes([i, j, k, l]),
+        u32::from_ne_bytes([m, n, o, p]),
+    ]
+}
+
+#[inline(always)]
+fn done(code: i64) -> Result<(), Outcome> {
+    if code == 0 {
+        Ok(())
+    } else {
+        Err(Outcome::HelperFailed)
+    }
+}
+
+#[inline(always)]
+fn sent(action: i64) -> Result<u32, Outcome> {
+    if action == TC_ACT_REDIRECT {
+        Ok(action as u32)
+    } else {
+        Err(Outcome::HelperFailed)
+    }
+}

@@ -1,0 +1,104 @@
+//! The maps, and typed look-ups in them.
+#![expect(
+    unsafe_code,
+    reason = "map elements and globals are the kernel's memory"
+)]
+
+use aya_ebpf::{
+    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, xdp_action},
+    btf_maps::{Array, DevMapHash, HashMap, LpmTrie, PerCpuArray, lpm_trie::Key},
+    macros::btf_map,
+};
+use routemesh_common::{
+    Counter, ENDPOINT_SLOTS, Endpoint, Family, INTERFACE_SLOTS, Interface, NEXT_HOP_SLOTS, NextHop,
+    OUTCOME_SLOTS, Outcome, Route, TokenBucket,
+};
+
+const ON_DEMAND: usize = BPF_F_NO_PREALLOC as usize;
+const MAPPABLE: usize = BPF_F_MMAPABLE as usize;
+
+// The loader sets the lengths of ROUTES, OUTCOMES and ROUTE_COUNTERS.
+#[btf_map]
+static ROUTES: LpmTrie<[u8; 16], Route, 1> = LpmTrie::new();
+#[btf_map]
+static NEXT_HOPS: Array<NextHop, { NEXT_HOP_SLOTS as usize }> = Array::new();
+#[btf_map]
+static ENDPOINTS: HashMap<[u8; 16], Endpoint, { ENDPOINT_SLOTS as usize }, ON_DEMAND> =
+    HashMap::new();
+#[btf_map]
+static INTERFACES: HashMap<u32, Interface, { INTERFACE_SLOTS as usize }, ON_DEMAND> =
+    HashMap::new();
+#[btf_map]
+static TX_PORTS: DevMapHash<{ INTERFACE_SLOTS as usize }> = DevMapHash::new();
+#[btf_map]
+static OUTCOMES: Array<Counter, 1, MAPPABLE> = Array::new();
+#[btf_map]
+static ROUTE_COUNTERS: Array<Counter, 1, MAPPABLE> = Array::new();
+#[btf_map]
+static ICMP_BUDGET: PerCpuArray<TokenBucket, 1> = PerCpuArray::new();
+
+#[unsafe(no_mangle)]
+static ROUTE_SLOTS: u32 = 1;
+
+/// What is known of the interface a packet came in by.
+#[inline(always)]
+pub(crate) fn interface(ifindex: u32) -> Option<&'static Interface> {
+    // SAFETY: the kernel frees map elements after an RCU grace period, which ends after the
+    // program; a replaced element is another one, so this one does not change.
+    unsafe { INTERFACES.get(&ifindex) }
+}
+
+/// The route of the longest prefix that holds `address`.
+#[inline(always)]
+pub(crate) fn route(address: [u8; 16], family: Family) -> Option<&'static Route> {
+    let route = ROUTES.get(&Key::new(128, address))?;
+    // `::/0` holds every IPv4-mapped address too.
+    (route.family == family).then_some(route)
+}
+
+/// The container with that address, where it is known.
+#[inline(always)]
+pub(crate) fn endpoint(address: &[u8; 16]) -> Option<&'static Endpoint> {
+    // SAFETY: as in `interface`.
+    unsafe { ENDPOINTS.get(address) }
+}
+
+/// The next hop in that slot.
+#[inline(always)]
+pub(crate) fn next_hop(slot: u32) -> Result<&'static NextHop, Outcome> {
+    NEXT_HOPS.get(slot).ok_or(Outcome::NoRoute)
+}
+
+/// Sends the frame out of that interface, from XDP.
+#[inline(always)]
+pub(crate) fn redirect_xdp(ifindex: u32) -> Result<u32, Outcome> {
+    TX_PORTS
+        .redirect(ifindex, u64::from(xdp_action::XDP_PASS))
+        .map_err(|_| Outcome::HandedUp)
+}
+
+/// The counters of an outcome row, for the CPU in hand.
+#[inline(always)]
+pub(crate) fn outcome_counter(slot: u32) -> Option<*mut Counter> {
+    OUTCOMES.get_ptr_mut(cpu() * OUTCOME_SLOTS + slot)
+}
+
+/// The counters of a route, for the CPU in hand.
+#[inline(always)]
+pub(crate) fn route_counter(slot: u32) -> Option<*mut Counter> {
+    // SAFETY: a global of the object; volatile because the loader writes it before loading.
+    let slots = unsafe { core::ptr::read_volatile(&raw const ROUTE_SLOTS) };
+    ROUTE_COUNTERS.get_ptr_mut(cpu() * slots + slot)
+}
+
+/// The budget of ICMP errors of the CPU in hand.
+#[inline(always)]
+pub(crate) fn icmp_budget() -> Option<*mut TokenBucket> {
+    ICMP_BUDGET.get_ptr_mut(0)
+}
+
+#[inline(always)]
+fn cpu() -> u32 {
+    // SAFETY: reads a number; always allowed.
+    unsafe { aya_ebpf::helpers::generated::bpf_get_smp_processor_id() }
+}

@@ -1,0 +1,88 @@
+//! The programs, and the one place where an outcome becomes a verdict.
+#![expect(
+    unsafe_code,
+    reason = "the section and symbol names are the loader's contract"
+)]
+
+use aya_ebpf::{
+    bindings::{TC_ACT_OK, TC_ACT_SHOT, xdp_action},
+    macros::{classifier, xdp},
+    programs::{TcContext, XdpContext},
+};
+use routemesh_common::{Interface, Outcome, Verdict};
+use routemesh_ebpf::packet::Packet;
+
+use crate::{
+    count,
+    ctx::{Tc, Xdp},
+    maps, pipeline,
+};
+
+/// tc ingress of uplinks, container networks and their bridge ports.
+#[classifier]
+pub(crate) fn rm_tc(ctx: TcContext) -> i32 {
+    let mut tc = Tc::new(ctx);
+    let Some(interface) = maps::interface(tc.ifindex()) else {
+        count::outcome(0, Outcome::UnknownInterface, 0);
+        return TC_ACT_OK;
+    };
+    tc.pull_headers();
+    let bytes = tc.length();
+    let (outcome, action) = match pipeline::tc(&mut tc, interface) {
+        Ok(sent) => (sent.outcome, sent.action as i32),
+        Err(outcome) => (on_port(interface, outcome), tc_verdict(outcome)),
+    };
+    count::outcome(interface.row, outcome, bytes);
+    action
+}
+
+/// XDP of uplinks.
+#[xdp]
+pub(crate) fn rm_xdp(ctx: XdpContext) -> u32 {
+    let mut xdp = Xdp::new(ctx);
+    let Some(interface) = maps::interface(xdp.ifindex()) else {
+        count::outcome(1, Outcome::UnknownInterface, 0);
+        return xdp_action::XDP_PASS;
+    };
+    let bytes = (xdp.end() - xdp.start()) as u32;
+    let (outcome, action) = match pipeline::xdp(&mut xdp, interface) {
+        Ok(sent) => (sent.outcome, sent.action),
+        Err(outcome) => match outcome.verdict() {
+            Verdict::Drop => (outcome, xdp_action::XDP_DROP),
+            Verdict::Forward | Verdict::Pass | Verdict::Reply => {
+                (Outcome::HandedUp, xdp_action::XDP_PASS)
+            }
+        },
+    };
+    count::outcome(interface.row + 1, outcome, bytes);
+    action
+}
+
+#[inline(always)]
+fn tc_verdict(outcome: Outcome) -> i32 {
+    match outcome.verdict() {
+        Verdict::Drop => TC_ACT_SHOT,
+        Verdict::Forward | Verdict::Pass | Verdict::Reply => TC_ACT_OK,
+    }
+}
+
+/// What a bridge port passes on, the bridge's own hook sees again; unless it is switched.
+#[inline(always)]
+fn on_port(interface: &Interface, outcome: Outcome) -> Outcome {
+    match outcome.verdict() {
+        Verdict::Pass if interface.port == 1 && outcome != Outcome::OtherStation => {
+            Outcome::HandedUp
+        }
+        Verdict::Forward | Verdict::Pass | Verdict::Reply | Verdict::Drop => outcome,
+    }
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

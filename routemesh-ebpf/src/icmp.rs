@@ -1,0 +1,208 @@
+//! ICMP errors (RFC 792, RFC 1191, RFC 1812 §4.3) and ICMPv6 errors (RFC 4443).
+
+use routemesh_common::{Family, Outcome};
+
+use crate::{
+    checksum::Sum,
+    packet::Packet,
+    parse::Datagram,
+    wire::{
+        ETH_LEN, Eth, ICMP_LEN, IPV4_LEN, IPV6_LEN, Icmpv4Hdr, Icmpv6Hdr, IpProto, Ipv4Hdr, Ipv6Hdr,
+    },
+};
+
+/// Most bytes an ICMP error quotes: it has 576 at most, IP header included (RFC 1812 §4.3.2.3).
+pub(crate) const ICMP_QUOTE: usize = 576 - IPV4_LEN - ICMP_LEN;
+/// Most bytes an ICMPv6 error quotes: it has the least MTU at most (RFC 4443 §2.4c).
+pub(crate) const ICMPV6_QUOTE: usize = 1280 - IPV6_LEN - ICMP_LEN;
+/// TTL and hop limit of what this host sends by itself (RFC 1700).
+const TTL: u8 = 64;
+/// Precedence 6, internetwork control, which ICMP errors have (RFC 1812 §4.3.2.5).
+const INTERNETWORK_CONTROL: u8 = 0xc0;
+const DONT_FRAGMENT: [u8; 2] = [0x40, 0];
+
+/// What is wrong with a packet, to be told its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Complaint {
+    /// TTL or hop limit used up.
+    TimeExceeded,
+    /// Larger than the next hop's MTU, which is given in bytes.
+    TooBig(u32),
+}
+
+impl Complaint {
+    /// How a packet that was answered so has ended.
+    #[inline(always)]
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Self::TimeExceeded => Outcome::TtlExceeded,
+            Self::TooBig(_) => Outcome::TooBig,
+        }
+    }
+}
+
+/// Bytes that go in front of the packet complained of.
+#[must_use]
+#[inline(always)]
+pub fn room(family: Family) -> usize {
+    if family == Family::V4 {
+        IPV4_LEN + ICMP_LEN
+    } else {
+        IPV6_LEN + ICMP_LEN
+    }
+}
+
+/// Most bytes of the packet complained of that the error quotes: "as much as possible".
+#[must_use]
+#[inline(always)]
+pub fn most_quoted(family: Family) -> usize {
+    if family == Family::V4 {
+        ICMP_QUOTE
+    } else {
+        ICMPV6_QUOTE
+    }
+}
+
+/// Whether an error may be sent about the packet: not about an error, and not about a fragment
+/// that does not begin its datagram.
+///
+/// # Errors
+/// [`Outcome::ErrorSuppressed`] when not.
+#[inline(always)]
+pub fn may_complain(packet: &impl Packet, datagram: &Datagram) -> Result<(), Outcome> {
+    let about_error = match datagram.proto {
+        IpProto::ICMP if datagram.family == Family::V4 && !datagram.later_fragment => {
+            // All but the queries: echo, router discovery, timestamp, information, mask.
+            !matches!(
+                *packet.header::<u8>(ETH_LEN + IPV4_LEN)?,
+                0 | 8..=10 | 13..=18
+            )
+        }
+        IpProto::ICMPV6 if datagram.family == Family::V6 => {
+            *packet.header::<u8>(ETH_LEN + IPV6_LEN)? < 128
+        }
+        _ => false,
+    };
+    if about_error || datagram.later_fragment {
+        Err(Outcome::ErrorSuppressed)
+    } else {
+        Ok(())
+    }
+}
+
+/// Writes an ICMP error over the [`room`] opened behind the Ethernet header. The packet
+/// complained of follows, cut to `quote` bytes and then filled with zeroes to [`most_quoted`]:
+/// they do not change the checksum, and a loop of one length is one the verifier follows once.
+/// `from` is this host's address, `station` its MAC.
+///
+/// # Errors
+/// [`Outcome::Truncated`] when the room was not opened.
+#[inline(always)]
+pub fn write_v4(
+    packet: &mut impl Packet,
+    complaint: Complaint,
+    quote: usize,
+    from: [u8; 4],
+    station: [u8; 6],
+) -> Result<(), Outcome> {
+    const QUOTE: usize = ETH_LEN + IPV4_LEN + ICMP_LEN;
+    let to = packet.header::<Ipv4Hdr>(QUOTE)?.src_addr;
+    let (type_, code, data) = match complaint {
+        Complaint::TimeExceeded => (11, 0, [0; 4]),
+        Complaint::TooBig(mtu) => {
+            let [high, low] = clamp_u16(mtu).to_be_bytes();
+            (3, 4, [0, 0, high, low])
+        }
+    };
+    let check = Sum::new()
+        .bytes(&[type_, code])
+        .bytes(&data)
+        .bytes(packet.header::<[u8; ICMP_QUOTE]>(QUOTE)?)
+        .checksum();
+    *packet.header_mut::<Icmpv4Hdr>(ETH_LEN + IPV4_LEN)? = Icmpv4Hdr {
+        type_,
+        code,
+        check,
+        data,
+    };
+    let tot_len = ((IPV4_LEN + ICMP_LEN + quote) as u16).to_be_bytes();
+    let header = Sum::new()
+        .bytes(&[0x45, INTERNETWORK_CONTROL])
+        .bytes(&tot_len)
+        .bytes(&DONT_FRAGMENT)
+        .bytes(&[TTL, IpProto::ICMP.0])
+        .bytes(&from)
+        .bytes(&to);
+    *packet.header_mut::<Ipv4Hdr>(ETH_LEN)? = Ipv4Hdr {
+        vihl: 0x45,
+        tos: INTERNETWORK_CONTROL,
+        tot_len,
+        id: [0, 0],
+        frags: DONT_FRAGMENT,
+        ttl: TTL,
+        proto: IpProto::ICMP.0,
+        check: header.checksum(),
+        src_addr: from,
+        dst_addr: to,
+    };
+    turn_back(packet, station)
+}
+
+/// As [`write_v4`], for IPv6.
+///
+/// # Errors
+/// [`Outcome::Truncated`] when the room was not opened.
+#[inline(always)]
+pub fn write_v6(
+    packet: &mut impl Packet,
+    complaint: Complaint,
+    quote: usize,
+    from: &[u8; 16],
+    station: [u8; 6],
+) -> Result<(), Outcome> {
+    const QUOTE: usize = ETH_LEN + IPV6_LEN + ICMP_LEN;
+    let to = packet.header::<Ipv6Hdr>(QUOTE)?.src_addr;
+    let (type_, data) = match complaint {
+        Complaint::TimeExceeded => (3, [0; 4]),
+        Complaint::TooBig(mtu) => (2, mtu.to_be_bytes()),
+    };
+    let payload_len = ((ICMP_LEN + quote) as u16).to_be_bytes();
+    let check = Sum::new()
+        .bytes(from)
+        .bytes(&to)
+        .bytes(&payload_len)
+        .number(u16::from(IpProto::ICMPV6.0))
+        .bytes(&[type_, 0])
+        .bytes(&data)
+        .bytes(packet.header::<[u8; ICMPV6_QUOTE]>(QUOTE)?)
+        .checksum();
+    *packet.header_mut::<Icmpv6Hdr>(ETH_LEN + IPV6_LEN)? = Icmpv6Hdr {
+        type_,
+        code: 0,
+        check,
+        data,
+    };
+    *packet.header_mut::<Ipv6Hdr>(ETH_LEN)? = Ipv6Hdr {
+        vcf: [0x60, 0, 0, 0],
+        payload_len,
+        next_hdr: IpProto::ICMPV6.0,
+        hop_limit: TTL,
+        src_addr: *from,
+        dst_addr: to,
+    };
+    turn_back(packet, station)
+}
+
+/// Sends the frame back to the station it came from.
+#[inline(always)]
+fn turn_back(packet: &mut impl Packet, station: [u8; 6]) -> Result<(), Outcome> {
+    let eth = packet.header_mut::<Eth>(0)?;
+    eth.dst = eth.src;
+    eth.src = station;
+    Ok(())
+}
+
+#[inline(always)]
+fn clamp_u16(mtu: u32) -> u16 {
+    if mtu > 0xffff { 0xffff } else { mtu as u16 }
+}

@@ -1,0 +1,51 @@
+//! Access to the bytes of the packet in hand.
+#![expect(
+    unsafe_code,
+    reason = "the one place that turns a packet address into a reference"
+)]
+
+use routemesh_common::Outcome;
+
+use crate::wire::Wire;
+
+/// The bytes of the packet in hand, from its Ethernet header on.
+///
+/// # Safety
+/// `start()..end()` must be readable and writable for as long as `self` is borrowed, and what
+/// moves or resizes the packet must take `&mut self`.
+pub unsafe trait Packet {
+    /// Address of the first byte.
+    fn start(&self) -> usize;
+
+    /// Address behind the last byte.
+    fn end(&self) -> usize;
+
+    /// The header `at` bytes from the start.
+    ///
+    /// # Errors
+    /// [`Outcome::Truncated`] when the packet ends before it does.
+    #[inline(always)]
+    fn header<T: Wire>(&self, at: usize) -> Result<&T, Outcome> {
+        let address = self.start() + at;
+        if address + size_of::<T>() > self.end() {
+            return Err(Outcome::Truncated);
+        }
+        // SAFETY: in bounds by the check above, and a `Wire` has alignment 1 and is valid for
+        // any bytes. The borrow of `self` keeps the packet from being moved or written.
+        Ok(unsafe { &*(address as *const T) })
+    }
+
+    /// The header `at` bytes from the start, to be written.
+    ///
+    /// # Errors
+    /// [`Outcome::Truncated`] when the packet ends before it does.
+    #[inline(always)]
+    fn header_mut<T: Wire>(&mut self, at: usize) -> Result<&mut T, Outcome> {
+        let address = self.start() + at;
+        if address + size_of::<T>() > self.end() {
+            return Err(Outcome::Truncated);
+        }
+        // SAFETY: as in `header`; the mutable borrow of `self` makes the reference the only one.
+        Ok(unsafe { &mut *(address as *mut T) })
+    }
+}
