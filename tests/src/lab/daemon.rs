@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use nix::{
     mount::{MsFlags, mount},
     sys::{
@@ -259,16 +259,19 @@ impl Routemesh {
         request(&self.socket(), method, path, body)
     }
 
-    /// Packets that ended in the outcome of that label, over all hooks.
+    /// Packets that ended in the outcome of that label at a hook (`tc` or `xdp`), over all
+    /// interfaces.
     ///
     /// # Errors
     /// When the daemon does not answer.
-    pub fn outcome(&self, label: &str) -> Result<u64> {
+    pub fn packets(&self, hook: &str, outcome: &str) -> Result<u64> {
         let json = self.http("GET", "/v1/outcomes", "")?.json()?;
-        let counts = json.as_array().ok_or_else(|| anyhow!("no list: {json}"))?;
+        let counts = json
+            .as_array()
+            .with_context(|| format!("no list: {json}"))?;
         Ok(counts
             .iter()
-            .filter(|count| count["outcome"] == label)
+            .filter(|count| count["hook"] == hook && count["outcome"] == outcome)
             .filter_map(|count| count["packets"].as_u64())
             .sum())
     }

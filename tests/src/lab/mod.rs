@@ -10,6 +10,7 @@
 
 mod capture;
 mod daemon;
+mod docker;
 mod footprint;
 mod host;
 mod http;
@@ -30,6 +31,7 @@ use anyhow::{Context, Result};
 
 pub use capture::Capture;
 pub use daemon::{Routemesh, binary};
+pub use docker::{Docker, DockerContainer};
 pub use footprint::{Footprint, Leftovers};
 pub use host::Host;
 pub use http::{Answer, request};

@@ -1,0 +1,121 @@
+//! What routemesh leaves behind: nothing when it is asked to go, everything when it is killed.
+
+use routemesh_tests::lab::{Footprint, Leftovers, PATIENCE, Pair, Ping, eventually, tcp_stream};
+
+const MIB: u64 = 1 << 20;
+
+#[test]
+fn an_ended_daemon_leaves_nothing_behind() {
+    for mode in ["tc", "xdp", "xdp-generic"] {
+        let pair = Pair::new().unwrap();
+        let (mut a, _b) = pair.routemesh(mode).unwrap();
+        let footprint = Footprint::of(&pair.a.host, &a).unwrap();
+        assert!(footprint.is_real());
+        a.stop().unwrap();
+        is_clean(&footprint);
+    }
+}
+
+#[test]
+fn an_ended_daemon_leaves_the_host_as_it_was() {
+    let pair = Pair::new().unwrap();
+    let state = || {
+        let links = pair.a.host.run(["ip", "-d", "-o", "link"]).unwrap();
+        // The counters of a bridge's timers run.
+        let links: Vec<_> = links
+            .lines()
+            .map(|line| line.split(" bridge ").next())
+            .collect();
+        let addresses = pair.a.host.run(["ip", "-o", "addr"]).unwrap();
+        let routes = pair.a.host.run(["ip", "route"]).unwrap();
+        format!("{links:?}\n{addresses}\n{routes}")
+    };
+    let before = state();
+    let (mut a, _b) = pair.routemesh("xdp").unwrap();
+    Ping::default()
+        .run(&pair.a.container, pair.b.container.v4())
+        .unwrap();
+    a.stop().unwrap();
+    assert_eq!(state(), before);
+}
+
+#[test]
+fn forwarding_outlives_a_killed_daemon_and_the_next_one_takes_over() {
+    let pair = Pair::new().unwrap();
+    let (mut a, _b) = pair.routemesh("tc").unwrap();
+    let footprint = Footprint::of(&pair.a.host, &a).unwrap();
+    let (from, to) = (&pair.a.container, &pair.b.container);
+    a.kill();
+    Ping::default().run(from, to.v4()).unwrap();
+    tcp_stream(from, to, to.v6(), MIB).unwrap();
+
+    // Forwarding goes on while the next daemon starts: not one of these is lost.
+    let pings = Ping {
+        count: 60,
+        ..Ping::default()
+    };
+    std::thread::scope(|scope| {
+        let (node, address) = (routemesh_tests::lab::Node::clone(from), to.v4());
+        let pinging = scope.spawn(move || pings.run(&node, address));
+        a.resume().unwrap();
+        pinging.join().unwrap().unwrap();
+    });
+    Ping::default().run(to, from.v4()).unwrap();
+    a.stop().unwrap();
+    is_clean(&footprint);
+}
+
+#[test]
+fn routes_that_left_the_file_while_no_daemon_ran_are_gone() {
+    let pair = Pair::new().unwrap();
+    let (mut a, _b) = pair.routemesh("tc").unwrap();
+    a.kill();
+    a.write_config("[[uplink]]\ninterface = \"eth0\"\n[[network]]\ninterface = \"docker0\"\n")
+        .unwrap();
+    a.resume().unwrap();
+    let report = Ping::default()
+        .report(&pair.a.container, pair.b.container.v4())
+        .unwrap();
+    assert!(report.contains(" 0 received"), "{report}");
+}
+
+#[test]
+fn detach_needs_no_daemon_and_takes_only_what_is_ours() {
+    let pair = Pair::new().unwrap();
+    let (mut a, _b) = pair.routemesh("tc").unwrap();
+    let footprint = Footprint::of(&pair.a.host, &a).unwrap();
+    let foreign = "tc qdisc add dev eth0 clsact && \
+        tc filter add dev eth0 ingress protocol ip prio 5 u32 match u32 0 0 flowid 1:1";
+    pair.a.host.run(["sh", "-c", foreign]).unwrap();
+    a.kill();
+    let bpffs = a.bpffs().to_str().unwrap();
+    a.cli_ok(&["detach", "--all", "--bpffs", bpffs]).unwrap();
+
+    eventually("all but the foreign filter to be gone", PATIENCE, || {
+        let left = without_socket(footprint.leftovers()?);
+        anyhow::ensure!(left.len() == 1 && left[0].contains("clsact"), "{left:#?}");
+        Ok(())
+    })
+    .unwrap();
+    let filters = pair
+        .a
+        .host
+        .run(["tc", "filter", "show", "dev", "eth0", "ingress"]);
+    assert!(filters.unwrap().contains("u32"));
+}
+
+/// The socket of a killed daemon stays, and the next one takes it over.
+fn without_socket(left: Leftovers) -> Leftovers {
+    let ours = |thing: &String| !thing.ends_with(".sock");
+    left.into_iter().filter(ours).collect()
+}
+
+fn is_clean(footprint: &Footprint) {
+    // The kernel frees programs and maps a moment after their last user has gone.
+    eventually("nothing to be left", PATIENCE, || {
+        let left = footprint.leftovers()?;
+        anyhow::ensure!(left.is_empty(), "{left:#?}");
+        Ok(())
+    })
+    .unwrap();
+}
