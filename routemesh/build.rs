@@ -8,7 +8,13 @@ use std::{
 use anyhow::{Context as _, Result};
 use bpf_build::{OBJECT_VARIABLE, Object};
 
-fn main() -> Result<()> {
+fn main() {
+    if let Err(error) = embed() {
+        println!("cargo::error={error:#}");
+    }
+}
+
+fn embed() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .context("the package lies in the workspace's root")?;

@@ -97,7 +97,12 @@ fn apt_get(verb: &str) -> Command {
     let mut command = Command::new("apt-get");
     // Run level 1 keeps sysvinit's scripts, as in a container, from starting a service.
     command
-        .args(["-q", verb])
+        .args([
+            "-q",
+            "-oAcquire::Retries=3",
+            "-oDPkg::Lock::Timeout=300",
+            verb,
+        ])
         .env("DEBIAN_FRONTEND", "noninteractive")
         .env("RUNLEVEL", "1")
         .stdin(Stdio::null());

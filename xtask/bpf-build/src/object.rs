@@ -15,6 +15,8 @@ pub const OBJECT_VARIABLE: &str = "ROUTEMESH_EBPF_OBJECT";
 
 const PACKAGE: &str = "routemesh-ebpf";
 const PROGRAMS: &str = "datapath";
+/// Of its own, since the workspace's is locked while its build scripts run.
+const DIRECTORY: &str = "bpf";
 const FLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
 
 /// Where the object comes from.
@@ -73,7 +75,7 @@ pub fn object(object: &Object, root: &Path, target: &Path) -> Result<PathBuf> {
     match object {
         Object::Prebuilt(path) => Ok(path.clone()),
         Object::Built(tools) => {
-            let directory = target.join("bpf");
+            let directory = target.join(DIRECTORY);
             run(cargo("build", tools, root, &directory).env(FLAGS, flags(&tools.linker, &[])))?;
             let built = directory.join(TARGET).join("release").join(PROGRAMS);
             let object = directory.join(PROGRAMS).with_extension("o");
@@ -89,7 +91,7 @@ pub fn object(object: &Object, root: &Path, target: &Path) -> Result<PathBuf> {
 ///
 /// If cargo cannot be run, or finds a warning or an error and has shown it on stderr.
 pub fn check(tools: &Tools, root: &Path, target: &Path) -> Result<()> {
-    let directory = target.join("bpf-check");
+    let directory = target.join(DIRECTORY);
     run(cargo("check", tools, root, &directory).env(FLAGS, flags(&tools.linker, &["-Dwarnings"])))
 }
 
