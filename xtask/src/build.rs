@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// How to build.
-#[derive(Args, Default)]
+#[derive(Args)]
 pub(crate) struct Options {
     /// Optimise the daemon; the eBPF programs always are
     #[arg(long)]
@@ -24,9 +24,14 @@ impl Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
+    let profile: &[&str] = if options.release { &["--release"] } else { &[] };
+    workspace(profile)
+}
+
+/// Sets up, then builds the eBPF programs and the whole workspace as `arguments` tell cargo.
+pub(crate) fn workspace(arguments: &[&str]) -> Result<()> {
     let object = setup::run()?;
     let path = bpf_build::object(&object, &root(), &target()?)?;
     println!("build: eBPF programs in {}", path.display());
-    let profile: &[&str] = if options.release { &["--release"] } else { &[] };
-    succeed(cargo("build").arg("--workspace").args(profile))
+    succeed(cargo("build").arg("--workspace").args(arguments))
 }

@@ -5,6 +5,8 @@ mod packages;
 mod process;
 mod run;
 mod setup;
+mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -21,11 +23,15 @@ enum Verb {
     Build(build::Options),
     /// Build, then run the daemon in the foreground until Ctrl-C; it leaves nothing behind
     Run(run::Options),
+    /// Run every test, or those whose name contains FILTER
+    Test(test::Options),
+    /// Check what the compiler does not: format, lints, layers, limits, generated docs
+    Tidy(tidy::Options),
 }
 
 fn main() -> ExitCode {
     match verb(Verb::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("xtask: {error:#}");
             ExitCode::FAILURE
@@ -33,10 +39,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn verb(verb: Verb) -> Result<()> {
+fn verb(verb: Verb) -> Result<ExitCode> {
     match verb {
-        Verb::Setup => setup::run().map(drop),
-        Verb::Build(options) => build::run(&options),
-        Verb::Run(options) => run::run(&options),
+        Verb::Setup => setup::run().map(drop)?,
+        Verb::Build(options) => build::run(&options)?,
+        Verb::Run(options) => run::run(&options)?,
+        Verb::Test(options) => return test::run(&options),
+        Verb::Tidy(options) => tidy::run(&options)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
