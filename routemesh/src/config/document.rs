@@ -32,10 +32,10 @@ pub(super) struct Document {
     pub(super) route: Vec<RouteTable>,
     /// Sizes that are fixed when the daemon starts.
     #[schemars(with = "LimitsTable")]
-    pub(super) limits: LimitsTable,
+    pub(super) limits: Option<LimitsTable>,
     /// Counters for Prometheus over TCP, beside those on the control socket.
     #[schemars(with = "MetricsTable")]
-    pub(super) metrics: MetricsTable,
+    pub(super) metrics: Option<MetricsTable>,
 }
 
 impl Document {

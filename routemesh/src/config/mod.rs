@@ -6,6 +6,7 @@
 //! key there is.
 
 mod check;
+mod conflicts;
 mod document;
 mod locals;
 mod on_host;
@@ -113,14 +114,7 @@ impl Config {
                 .help(format!("a configuration has at most {MOST_BYTES} bytes"));
             return Err(Report::of(Source::new(name, ""), problem));
         }
-        let source = Source::new(name, text);
-        let mut report = Report::new(source.clone());
-        let document = read::read(text, &mut report);
-        match report.into_option() {
-            // What could not be read would be complained of as missing.
-            Some(report) => Err(report),
-            None => check::check(document, source),
-        }
+        check::check(text, Source::new(name, text))
     }
 
     /// The configuration that is built in: [`DEFAULT`].
@@ -149,7 +143,7 @@ impl Config {
                 let at = error.valid_up_to();
                 let readable = String::from_utf8_lossy(&text);
                 let problem = Problem::new("this is not UTF-8 text")
-                    .at(Span::from(at..at), "the first bad byte")
+                    .at(Span::within(0, at..at), "the first bad byte")
                     .help("save the file as UTF-8");
                 Err(Report::of(Source::new(&name, &readable), problem))
             }

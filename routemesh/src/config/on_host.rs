@@ -8,7 +8,7 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
-    Config, RoutePlaces, check,
+    Config, RoutePlaces, conflicts,
     locals::{Local, Locals},
     read,
     report::{Problem, Report, Span},
@@ -23,7 +23,7 @@ pub(super) fn problems(config: &Config, world: &World) -> Option<Report> {
     let locals = locals(config, world, &mut report);
     let host = Host::new(config, world);
     for (route, places) in config.routes.iter().zip(&config.places.routes) {
-        let problem = check::own_subnet(config, &locals, (route, places))
+        let problem = conflicts::own_subnet(config, &locals, (route, places))
             .or_else(|| host.own_address(route, places))
             .or_else(|| host.off_link(route, places));
         if let Some(problem) = problem {
@@ -99,7 +99,7 @@ fn locals(config: &Config, world: &World, report: &mut Report) -> Locals {
     }
     let (locals, clashes) = Locals::new(locals);
     for clash in clashes {
-        report.push(check::clash_problem(config, clash));
+        report.push(conflicts::clash_problem(config, clash));
     }
     locals
 }

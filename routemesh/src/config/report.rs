@@ -17,19 +17,18 @@ pub(super) struct Span {
 }
 
 impl Span {
-    fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
-    }
-}
-
-impl From<Range<usize>> for Span {
-    /// The caller has seen to it that the file is smaller than 4 GiB.
-    fn from(range: Range<usize>) -> Self {
-        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    /// The bytes `range` of the part of the file that begins at `part`. The caller has seen to
+    /// it that the file is smaller than 4 GiB.
+    pub(super) fn within(part: usize, range: Range<usize>) -> Self {
+        let offset = |at: usize| u32::try_from(part + at).unwrap_or(u32::MAX);
         Self {
             start: offset(range.start),
             end: offset(range.end),
         }
+    }
+
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
     }
 }
 
@@ -112,10 +111,17 @@ impl Report {
         }
     }
 
+    /// Adds the problems of `other`.
+    pub(super) fn append(&mut self, other: Self) {
+        self.count += other.count;
+        self.problems.extend(other.problems);
+    }
+
     /// The report in the order of the file, unless there is nothing to report.
     pub(super) fn into_option(mut self) -> Option<Self> {
         self.problems
             .sort_by_key(|problem| problem.places.first().map(|(span, _)| span.start));
+        self.problems.truncate(MOST_SHOWN);
         (self.count > 0).then_some(self)
     }
 

@@ -126,6 +126,43 @@ error: two routes for 10.0.0.0/8
 }
 
 #[test]
+fn a_large_file_is_read_as_one() {
+    let mut text = String::from("limits.routes = 200_000\n");
+    for number in 0..100_000_u32 {
+        let [_, first, second, third] = number.to_be_bytes();
+        let dst = format!("{}.{second}.{third}.0/24", 11 + first);
+        write!(text, "\n[[route]]\ndst = \"{dst}\"\nblackhole = true\n").unwrap();
+    }
+    let config = Config::parse(&text, "config.toml").unwrap();
+    assert_eq!(config.routes.len(), 100_000);
+    assert_eq!(config.routes[99_999].dst.to_string(), "12.134.159.0/24");
+    text.push_str("mtu = 1\n\n[limits]\nroutes = 5\n");
+    shows(
+        &text,
+        r#"
+error: 1 is no MTU of an IPv4 route
+      --> config.toml:400002:7
+       |
+400002 | mtu = 1
+       |       ^ too small
+       |
+       = help: an MTU is 576 to 65535 bytes
+
+error: duplicate key
+      --> config.toml:400004:2
+       |
+400004 | [limits]
+       |  ^^^^^^ written before; remove one of the two
+       |
+      ::: config.toml:1:1
+       |
+     1 | limits.routes = 200_000
+       | ------ the first one
+"#,
+    );
+}
+
+#[test]
 fn of_very_many_problems_the_rest_is_counted() {
     let text = "[[route]]\ndst = \"1.2.3.4/8\"\nblackhole = true\n".repeat(1000);
     let report = Config::parse(&text, "config.toml").unwrap_err();
