@@ -1,6 +1,6 @@
 //! What a single value must be, wherever it comes from: a file, or a client of the socket.
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, sync::LazyLock};
 
 use crate::model::{Action, Prefix, PrefixError, Route};
 
@@ -89,26 +89,31 @@ fn host_bits_help(text: &str, network: Prefix) -> String {
 }
 
 /// Prefixes that no route and no subnet may lie in: their packets are never routed.
-const UNROUTED: [(&str, &str); 10] = [
-    ("0.0.0.0/8", "unspecified"),
-    ("127.0.0.0/8", "loopback"),
-    ("169.254.0.0/16", "link-local"),
-    ("224.0.0.0/4", "multicast"),
-    ("240.0.0.0/4", "reserved"),
-    ("::/128", "unspecified"),
-    ("::1/128", "loopback"),
-    ("::ffff:0:0/96", "IPv4-mapped"),
-    ("fe80::/10", "link-local"),
-    ("ff00::/8", "multicast"),
-];
+static UNROUTED: LazyLock<Vec<(Prefix, &str)>> = LazyLock::new(|| {
+    let named = [
+        ("0.0.0.0/8", "unspecified"),
+        ("127.0.0.0/8", "loopback"),
+        ("169.254.0.0/16", "link-local"),
+        ("224.0.0.0/4", "multicast"),
+        ("240.0.0.0/4", "reserved"),
+        ("::/128", "unspecified"),
+        ("::1/128", "loopback"),
+        ("::ffff:0:0/96", "IPv4-mapped"),
+        ("fe80::/10", "link-local"),
+        ("ff00::/8", "multicast"),
+    ];
+    named
+        .into_iter()
+        .map(|(special, name)| (special.parse().expect("a prefix of this table"), name))
+        .collect()
+});
 
 /// Which prefix that is never routed holds all of `prefix`, and what it is called.
-fn unrouted(prefix: Prefix) -> Option<(&'static str, &'static str)> {
-    UNROUTED.into_iter().find(|(special, _)| {
-        special
-            .parse::<Prefix>()
-            .is_ok_and(|special| special.net().contains(&prefix.net()))
-    })
+fn unrouted(prefix: Prefix) -> Option<(Prefix, &'static str)> {
+    UNROUTED
+        .iter()
+        .find(|(special, _)| special.net().contains(&prefix.net()))
+        .copied()
 }
 
 /// Whether packets for `dst` can come by at all.
