@@ -30,3 +30,48 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<()> {
     cli::run(&arguments.global, &arguments.object, Arguments::command())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn words_may_be_abbreviated_and_flags_may_come_late() {
+        for line in [
+            "routemesh route",
+            "routemesh r",
+            "routemesh route list -4 -j",
+            "routemesh rou a 10.1.0.0/24 via 192.0.2.1 dev eth0 -j",
+            "routemesh route add -b -",
+            "routemesh stats --watch -d 0.5 -n 3",
+            "routemesh -o yaml config show --defaults",
+        ] {
+            parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_exit_code_2() {
+        for line in [
+            "routemesh route add",
+            "routemesh route add 10.1.0.0/24 -b FILE",
+            "routemesh route list -4 -6",
+            "routemesh -j -o yaml status",
+            "routemesh stats -n 3",
+            "routemesh route list --source bgp",
+            "routemesh route get nowhere",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}

@@ -7,9 +7,13 @@
 
 mod answer;
 mod connection;
+#[cfg(test)]
+pub(crate) mod fake;
 mod peer;
 mod routes;
 mod socket;
+#[cfg(test)]
+mod tests;
 
 use std::{io, sync::Arc, time::Duration};
 

@@ -205,6 +205,15 @@ async fn wrong_method(uri: Uri) -> Failure {
 }
 
 async fn read(request: Request<Body>, limit: usize) -> Result<Bytes, Failure> {
+    let too_large = || {
+        Failure::invalid(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is larger than {limit} bytes"),
+        )
+    };
+    if request.body().size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
     let body = Limited::new(request.into_body(), limit);
     let whole = tokio::time::timeout(BODY_TIMEOUT, body.collect())
         .await
@@ -216,10 +225,7 @@ async fn read(request: Request<Body>, limit: usize) -> Result<Bytes, Failure> {
         })?;
     whole.map(|body| body.to_bytes()).map_err(|error| {
         if error.is::<LengthLimitError>() {
-            Failure::invalid(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the body is larger than {limit} bytes"),
-            )
+            too_large()
         } else {
             Failure::invalid(StatusCode::BAD_REQUEST, format!("the body: {error}"))
         }
