@@ -18,6 +18,8 @@ const PROGRAMS: &str = "datapath";
 /// Of its own, since the workspace's is locked while its build scripts run.
 const DIRECTORY: &str = "bpf";
 const FLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
+/// Packet headers are read as words, not byte by byte: every 64-bit machine with a BPF JIT can.
+const MISALIGNED: &str = "-Clink-arg=--cpu-features=+allows-misaligned-mem-access";
 
 /// Where the object comes from.
 #[derive(Debug)]
@@ -120,7 +122,14 @@ fn flags(linker: &Path, more: &[&str]) -> String {
     let linker = format!("-Clinker={}", linker.display());
     let arch = format!("--cfg=bpf_target_arch=\"{}\"", env::consts::ARCH);
     [
-        &[linker.as_str(), "-Clink-arg=--btf", "-Cdebuginfo=2", &arch],
+        &[
+            linker.as_str(),
+            "-Clink-arg=--btf",
+            MISALIGNED,
+            "-Ctarget-cpu=v3",
+            "-Cdebuginfo=2",
+            &arch,
+        ],
         more,
     ]
     .concat()
