@@ -108,8 +108,8 @@ fn locals(config: &Config, world: &World, report: &mut Report) -> Locals {
 struct Host {
     /// Addresses of this host, with the interface that has each.
     addresses: BTreeMap<IpAddr, String>,
-    /// Prefixes on the link of each uplink.
-    links: Vec<(String, BTreeSet<IpNet>)>,
+    /// Prefixes on the link of each uplink; none of one that does not exist.
+    links: Vec<(String, Option<BTreeSet<IpNet>>)>,
 }
 
 impl Host {
@@ -129,7 +129,7 @@ impl Host {
                 .into_iter()
                 .map(|uplink| {
                     let there = world.interface(&uplink.interface);
-                    (uplink.interface, there.map(of).unwrap_or_default())
+                    (uplink.interface, there.map(of))
                 })
                 .collect(),
         }
@@ -167,7 +167,12 @@ impl Host {
                     .help(format!("the uplinks here: {}", self.described())),
             );
         }
-        if candidates().any(|(_, nets)| nets.iter().any(|net| net.contains(via))) {
+        // An uplink that does not exist could have had the next hop, and was told of.
+        let may_hold = |nets: &Option<BTreeSet<IpNet>>| {
+            nets.as_ref()
+                .is_none_or(|nets| nets.iter().any(|net| net.contains(via)))
+        };
+        if self.links.is_empty() || candidates().any(|(_, nets)| may_hold(nets)) {
             return None;
         }
         let title = match dev {
@@ -186,8 +191,9 @@ impl Host {
         if self.links.is_empty() {
             return "none".to_owned();
         }
-        let describe = |(name, nets): &(String, BTreeSet<IpNet>)| {
-            let nets: Vec<String> = nets.iter().map(|net| net.trunc().to_string()).collect();
+        let describe = |(name, nets): &(String, Option<BTreeSet<IpNet>>)| {
+            let nets = nets.iter().flatten();
+            let nets: Vec<String> = nets.map(|net| net.trunc().to_string()).collect();
             match nets.as_slice() {
                 [] => format!("{name} without addresses"),
                 _ => format!("{name} with {}", nets.join(", ")),

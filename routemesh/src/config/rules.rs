@@ -267,3 +267,29 @@ pub(super) fn node(name: &str) -> Result<(), Wrong> {
         "node names are 1 to 253 bytes without spaces; leave the key out to use the host name",
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_of_a_client_is_held_to_the_rules_of_the_file() {
+        let right = Route {
+            dst: "fd00:2::/64".parse().unwrap(),
+            action: Action::Direct {
+                via: "192.168.100.2".parse().unwrap(),
+                dev: Some("eth0".to_owned()),
+            },
+            mtu: Some(1280),
+        };
+        assert_eq!(super::route(&right), Ok(()));
+        let wrong = Route {
+            mtu: Some(1279),
+            ..right
+        };
+        assert_eq!(
+            super::route(&wrong).unwrap_err().to_string(),
+            "1279 is no MTU of an IPv6 route (too small): an MTU is 1280 to 65535 bytes"
+        );
+    }
+}

@@ -211,3 +211,25 @@ error: the subnet 10.100.0.0/24 overlaps 10.100.0.0/16
 "#,
     );
 }
+
+#[test]
+fn next_hops_of_an_uplink_that_does_not_exist_are_not_complained_of_as_well() {
+    shows_on_host(
+        r#"[[uplink]]
+interface = "wlan0"
+
+[[route]]
+dst = "10.200.0.0/24"
+via = "192.168.7.2"
+"#,
+        r#"
+error: there is no interface wlan0
+ --> config.toml:2:13
+  |
+2 | interface = "wlan0"
+  |             ^^^^^^^ does not exist on this host
+  |
+  = help: interfaces here are lo, eth0, eth1, docker0, br-bare
+"#,
+    );
+}
