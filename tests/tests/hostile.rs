@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use routemesh_tests::lab::{Lab, Routemesh};
 
 #[test]
@@ -85,6 +86,8 @@ fn half_requests_do_not_keep_others_waiting() {
 
 #[test]
 fn a_thousand_connections_do_not_lock_anybody_out() {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
     let (_lab, a) = daemon();
     let connections: Vec<_> = (0..1000).map(|_| connect(&a)).collect();
     answers(&a);

@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use aya::{maps::loaded_maps, programs::loaded_programs};
+use aya::{
+    maps::loaded_maps,
+    programs::{ProgramInfo, SchedClassifier, TcAttachType, loaded_programs},
+};
 
 use super::{Host, Node, Routemesh};
 
@@ -80,20 +83,27 @@ fn still(kind: &str, ours: &BTreeSet<u32>, loaded: impl Iterator<Item = u32>) ->
         .collect()
 }
 
-/// Programs attached to interfaces of the node by XDP, tcx or clsact, with a word on each.
+/// Programs attached to interfaces of the node by XDP or tcx, with a word on each; those that
+/// hang from a qdisc go with it.
 fn attached(node: &Node) -> Result<Vec<(u32, String)>> {
-    let json = node.run(["bpftool", "-j", "net", "show"])?;
-    let found: serde_json::Value = serde_json::from_str(&json).context("bpftool net show")?;
-    let places = found.as_array().into_iter().flatten();
-    let hooks = places.flat_map(|place| [&place["xdp"], &place["tc"]]);
-    Ok(hooks
-        .filter_map(|hook| hook.as_array())
-        .flatten()
-        .filter_map(|program| {
-            let id = program["prog_id"].as_u64().or(program["id"].as_u64())?;
-            Some((id as u32, format!("attached {program}")))
-        })
-        .collect())
+    let json = node.run(["ip", "-json", "-details", "link", "show"])?;
+    let links: serde_json::Value = serde_json::from_str(&json).context("ip link show")?;
+    node.enter(|| {
+        let mut found = Vec::new();
+        for link in links.as_array().into_iter().flatten() {
+            let name = link["ifname"].as_str().context("a link without a name")?;
+            if let Some(id) = link["xdp"]["prog"]["id"].as_u64() {
+                found.push((id as u32, format!("XDP program {id} on {name}")));
+            }
+            for hook in [TcAttachType::Ingress, TcAttachType::Egress] {
+                let (_, programs) = SchedClassifier::query_tcx(name, hook)
+                    .with_context(|| format!("ask for the tcx programs of {name}"))?;
+                let ids = programs.iter().map(ProgramInfo::id);
+                found.extend(ids.map(|id| (id, format!("tcx program {id} on {name}"))));
+            }
+        }
+        Ok(found)
+    })
 }
 
 /// The ids of BPF objects that a process holds open, of the kind named by `field`.
