@@ -36,5 +36,5 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .args(&options.arguments);
     // Replaces this process, so that Ctrl-C and the exit status are the daemon's own.
     let error = command.exec();
-    Err(error).with_context(|| format!("run {}", command.get_program().display()))
+    Err(error).with_context(|| format!("run {} as root", command.get_program().display()))
 }

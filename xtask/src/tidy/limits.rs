@@ -12,14 +12,6 @@ const UNSAFE: &[(&str, &str)] = &[
         "vouches for the map types' layout",
     ),
     (
-        "routemesh-ebpf/src/packet.rs",
-        "turns a packet's address into a reference",
-    ),
-    (
-        "routemesh-ebpf/src/wire.rs",
-        "vouches for the headers' layout",
-    ),
-    (
         "routemesh-ebpf/src/bin/datapath/count.rs",
         "adds to this CPU's counters",
     ),
@@ -28,12 +20,24 @@ const UNSAFE: &[(&str, &str)] = &[
         "calls the kernel's packet helpers",
     ),
     (
-        "routemesh-ebpf/src/bin/datapath/main.rs",
-        "exports the programs and their licence",
-    ),
-    (
         "routemesh-ebpf/src/bin/datapath/maps.rs",
         "reads the maps and globals",
+    ),
+    (
+        "routemesh-ebpf/src/bin/datapath/programs.rs",
+        "states the programs' licence",
+    ),
+    (
+        "routemesh-ebpf/src/frame.rs",
+        "stands in for a packet in the core's tests",
+    ),
+    (
+        "routemesh-ebpf/src/packet.rs",
+        "turns a packet's address into a reference",
+    ),
+    (
+        "routemesh-ebpf/src/wire.rs",
+        "vouches for the headers' layout",
     ),
     (
         "routemesh/src/datapath/counters.rs",
@@ -48,21 +52,24 @@ const LENGTH: usize = 500;
 const PLACES: &[&str] = &["home", "root", "work"];
 
 pub(super) fn unsafe_code(tree: &Tree) -> Vec<Offence> {
-    let may = |file: &&File| UNSAFE.iter().any(|(path, _)| *path == file.path);
-    tree.rust("")
-        .filter(|file| !may(file))
-        .flat_map(|file| {
-            let code = code::code(&file.text);
-            let lines: Vec<_> = code::words(&code, "unsafe")
-                .map(|at| code::line(&code, at))
-                .collect();
-            lines.into_iter().map(|line| Offence {
-                file: file.path.clone(),
-                line,
-                what: "`unsafe` outside the files that may say it".to_owned(),
-            })
-        })
-        .collect()
+    tree.rust("").flat_map(unsafe_lines).collect()
+}
+
+fn unsafe_lines(file: &File) -> Vec<Offence> {
+    let code = code::code(&file.text);
+    let lines = code::words(&code, "unsafe").map(|at| code::line(&code, at));
+    let offence = |line, what: &str| Offence {
+        file: file.path.clone(),
+        line,
+        what: what.to_owned(),
+    };
+    match UNSAFE.iter().find(|(path, _)| *path == file.path) {
+        None => lines
+            .map(|line| offence(line, "`unsafe` outside the files that may say it"))
+            .collect(),
+        Some(_) if lines.count() > 0 => Vec::new(),
+        Some((_, why)) => vec![offence(0, &format!("has no need of its allowance: {why}"))],
+    }
 }
 
 pub(super) fn length(tree: &Tree) -> Vec<Offence> {
@@ -109,12 +116,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unsafe_is_found_where_it_may_not_be() {
+    fn unsafe_is_found_where_it_may_not_be_and_missed_where_it_may() {
         let source = "// unsafe\n#![deny(unsafe_code)]\nfn f() { unsafe { g() } }\n";
-        let tree = Tree::of(&[("a.rs", source), (UNSAFE[0].0, source)]);
+        let tree = Tree::of(&[("a.rs", source), (UNSAFE[0].0, source), (UNSAFE[1].0, "")]);
         let offences = unsafe_code(&tree);
-        assert_eq!(offences.len(), 1);
-        assert_eq!((offences[0].file.as_str(), offences[0].line), ("a.rs", 3));
+        let places: Vec<_> = offences.iter().map(|o| (o.file.as_str(), o.line)).collect();
+        assert_eq!(places, [("a.rs", 3), (UNSAFE[1].0, 0)]);
     }
 
     #[test]
