@@ -144,14 +144,7 @@ fn own_interfaces() -> Vec<String> {
 /// Two hosts that the kernel forwards on, with routes to one another's containers.
 fn routed_by_the_kernel() -> Pair {
     let pair = Pair::new().unwrap();
-    for (side, other) in [(&pair.a, &pair.b), (&pair.b, &pair.a)] {
-        side.host.forward().unwrap();
-        for subnet in other.network.subnets() {
-            let via = pair.lab.wire().address(&other.host, subnet.addr());
-            let route = format!("route add {subnet} via {via}");
-            side.host.ip(&route).unwrap();
-        }
-    }
+    pair.kernel_routing().unwrap();
     pair
 }
 

@@ -40,6 +40,21 @@ impl Pair {
         })
     }
 
+    /// Makes the kernels of both hosts forward, with routes to one another's containers.
+    ///
+    /// # Errors
+    /// When they do already.
+    pub fn kernel_routing(&self) -> Result<()> {
+        for (side, other) in [(&self.a, &self.b), (&self.b, &self.a)] {
+            side.host.forward()?;
+            for subnet in other.network.subnets() {
+                let via = self.lab.wire().address(&other.host, subnet.addr());
+                side.host.ip(&format!("route add {subnet} via {via}"))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Starts routemesh on both hosts, with `mode` for the uplink `eth0` and routes to the
     /// other host's containers.
     ///

@@ -1,0 +1,142 @@
+//! Where packets end, as counted by routemesh and as seen by those who sent them.
+
+use anyhow::{Context, Result, ensure};
+use routemesh_tests::lab::{Host, PATIENCE, Pair, Ping, Routemesh, eventually, tcp_stream};
+
+const MIB: u64 = 1 << 20;
+
+#[test]
+fn outcomes_add_up_to_the_packets_the_uplink_received() {
+    let pair = Pair::new().unwrap();
+    let (a, _b) = pair.routemesh("tc").unwrap();
+    let host = &pair.a.host;
+    // What came before the programs were attached was not theirs to count.
+    let before = settled(|| Ok(received(host, "eth0")? - ended(&a, "tc")?));
+    tcp_stream(
+        &pair.b.container,
+        &pair.a.container,
+        pair.a.container.v4(),
+        MIB,
+    )
+    .unwrap();
+    Ping::of(3000)
+        .run(&pair.a.container, pair.b.container.v6())
+        .unwrap();
+    Ping::default().run(host, pair.b.host.v4().into()).unwrap();
+    let after = settled(|| Ok(received(host, "eth0")? - ended(&a, "tc")?));
+    assert_eq!(after, before);
+}
+
+#[test]
+fn what_xdp_hands_up_is_what_tc_sees() {
+    let pair = Pair::new().unwrap();
+    let (a, _b) = pair.routemesh("xdp").unwrap();
+    let difference = || Ok(passed(&a, "xdp")? - ended(&a, "tc")?);
+    let before = settled(difference);
+    tcp_stream(
+        &pair.b.container,
+        &pair.a.container,
+        pair.a.container.v4(),
+        MIB,
+    )
+    .unwrap();
+    Ping::of(3000)
+        .run(&pair.a.container, pair.b.container.v6())
+        .unwrap();
+    assert_eq!(settled(difference), before);
+}
+
+#[test]
+fn a_routing_loop_is_cut_at_once() {
+    for mode in ["tc", "xdp"] {
+        let pair = Pair::new().unwrap();
+        let (a, b) = pair.routemesh(mode).unwrap();
+        a.cli_ok(&["route", "add", "10.99.0.0/16", "via", "192.168.100.2"])
+            .unwrap();
+        b.cli_ok(&["route", "add", "10.99.0.0/16", "via", "192.168.100.1"])
+            .unwrap();
+        let nowhere = "10.99.1.1".parse().unwrap();
+        let report = Ping::default().report(&pair.a.container, nowhere).unwrap();
+        assert!(report.contains(" 0 received"), "{report}");
+        let cut = b.packets("tc", "loop").unwrap() + b.packets("xdp", "loop").unwrap();
+        assert_eq!(cut, 3, "in mode {mode}");
+    }
+}
+
+#[test]
+fn what_is_left_to_the_stack_arrives_there_whole() {
+    let pair = Pair::new().unwrap();
+    let (a, _b) = pair.routemesh("tc").unwrap();
+    pair.kernel_routing().unwrap();
+    for side in [&pair.a, &pair.b] {
+        side.host.mtu("eth0", 1400).unwrap();
+    }
+    let to = pair.b.container.v4();
+    // Options are every router's to read; here each one writes its address down.
+    let report = pair
+        .a
+        .container
+        .run(["ping", "-n", "-R", "-c", "1", "-W", "2", &to.to_string()])
+        .unwrap();
+    assert!(report.contains("192.168.100.1"), "{report}");
+    assert!(a.packets("tc", "ip_options").unwrap() > 0);
+    // Too big for the uplink, but it may be fragmented; the pings are sent with `-M dont`.
+    eventually("the new MTU to be heeded", PATIENCE, || {
+        Ping::of(1440).run(&pair.a.container, to)?;
+        ensure!(a.packets("tc", "needs_fragmentation")? > 0, "not counted");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn packets_to_nowhere_end_in_no_route() {
+    let pair = Pair::new().unwrap();
+    let (a, _b) = pair.routemesh("tc").unwrap();
+    let before = a.packets("tc", "no_route").unwrap();
+    for nowhere in ["203.0.113.9", "2001:db8::9"] {
+        Ping::default()
+            .report(&pair.a.container, nowhere.parse().unwrap())
+            .unwrap();
+    }
+    assert_eq!(a.packets("tc", "no_route").unwrap(), before + 6);
+}
+
+/// Reads a number until it is the same twice, for counters that are still moving.
+fn settled(read: impl Fn() -> Result<i64>) -> i64 {
+    let mut last = None;
+    eventually("the counters to settle", PATIENCE, || {
+        let now = read()?;
+        ensure!(last.replace(now) == Some(now), "they move");
+        Ok(now)
+    })
+    .unwrap()
+}
+
+/// Packets the kernel says the interface has received.
+fn received(host: &Host, interface: &str) -> Result<i64> {
+    let json = host.run(["ip", "-json", "-stats", "link", "show", interface])?;
+    let links: serde_json::Value = serde_json::from_str(&json)?;
+    let packets = links[0]["stats64"]["rx"]["packets"].as_i64();
+    packets.with_context(|| format!("no counter of {interface}: {json}"))
+}
+
+/// Packets that ended in any outcome at a hook of the uplink.
+fn ended(daemon: &Routemesh, hook: &str) -> Result<i64> {
+    sum(daemon, hook, |_| true)
+}
+
+/// Packets that a hook of the uplink has left to others.
+fn passed(daemon: &Routemesh, hook: &str) -> Result<i64> {
+    sum(daemon, hook, |verdict| verdict == "pass")
+}
+
+fn sum(daemon: &Routemesh, hook: &str, wanted: impl Fn(&str) -> bool) -> Result<i64> {
+    let counts = daemon.http("GET", "/v1/outcomes", "")?.json()?;
+    let counts = counts.as_array().into_iter().flatten();
+    Ok(counts
+        .filter(|count| count["interface"] == "eth0" && count["hook"] == hook)
+        .filter(|count| count["verdict"].as_str().is_some_and(&wanted))
+        .filter_map(|count| count["packets"].as_i64())
+        .sum())
+}
