@@ -8,7 +8,12 @@ use routemesh::cli;
 
 /// Forwards packets between containers on many hosts, with XDP and tc programs
 #[derive(Debug, Parser)]
-#[command(name = "routemesh", version, infer_subcommands = true)]
+#[command(
+    name = "routemesh",
+    version,
+    infer_subcommands = true,
+    arg_required_else_help = true
+)]
 struct Arguments {
     #[command(flatten)]
     global: cli::Global,

@@ -1,14 +1,14 @@
 //! `routemesh config`: checking a file needs no daemon, but is better with one.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 
-use super::{Session, Usage};
+use super::{Session, Usage, output::colour_on};
 use crate::{
     api::{ClientError, ConfigText},
     config::{Config, DEFAULT},
@@ -50,7 +50,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<()> {
         Some(Verb::Show { defaults: true, .. }) => session.output.raw(DEFAULT),
         Some(Verb::Show {
             file: Some(file), ..
-        }) => session.output.raw(&load(session, file)?.to_toml()),
+        }) => session.output.raw(&load(file)?.to_toml()),
         None | Some(Verb::Show { .. }) => session.output.raw(&session.client.config()?),
         Some(Verb::Schema) => {
             let schema = serde_json::to_string_pretty(&Config::schema()).context("write JSON")?;
@@ -59,17 +59,21 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<()> {
     }
 }
 
-fn load(session: &Session, file: &Path) -> Result<Config> {
-    Config::load(file).map_err(|report| Usage(report.render(session.output.colour())).into())
+fn load(file: &Path) -> Result<Config> {
+    Config::load(file).map_err(|report| bad(file, &report.render(colour_on(&io::stderr()))).into())
+}
+
+fn bad(file: &Path, report: &str) -> Usage {
+    Usage(format!("{} cannot be used\n{report}", file.display()))
 }
 
 fn check(session: &Session, file: &Path) -> Result<()> {
-    load(session, file)?;
+    load(file)?;
     let name = file.display().to_string();
     let text = fs::read_to_string(file).with_context(|| name.clone())?;
     let said = match session.client.check_config(&ConfigText { name, text }) {
         Ok(checked) => match checked.problems {
-            Some(problems) => return Err(Usage(problems).into()),
+            Some(problems) => return Err(bad(file, &problems).into()),
             None => "fits this host",
         },
         Err(ClientError::Unreachable { .. } | ClientError::NotPermitted { .. }) => {

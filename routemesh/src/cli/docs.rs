@@ -32,7 +32,8 @@ pub(super) fn completions(shell: Shell, mut command: Command) -> Result<()> {
 pub(super) fn write(directory: &Path, command: Command) -> Result<()> {
     let mut schema = serde_json::to_string_pretty(&Config::schema()).context("write JSON")?;
     schema.push('\n');
-    let command = command.term_width(WIDTH).disable_help_subcommand(true);
+    let mut command = command.term_width(WIDTH).disable_help_subcommand(true);
+    command.build();
     let pages = [
         ("cli.md", commands(command.clone())),
         ("metrics.md", metrics()),
@@ -44,7 +45,7 @@ pub(super) fn write(directory: &Path, command: Command) -> Result<()> {
     for (name, page) in pages {
         save(directory.join(name), page.as_bytes())?;
     }
-    manual(&directory.join("man"), command.clone())?;
+    manual(&directory.join("man"), &command)?;
     scripts(&directory.join("completions"), command)
 }
 
@@ -52,9 +53,8 @@ fn save(path: PathBuf, page: &[u8]) -> Result<()> {
     fs::write(&path, page).with_context(|| path.display().to_string())
 }
 
-/// The help text of every command.
+/// The help text of every command; what all of them take is told once, with the first.
 fn commands(mut command: Command) -> String {
-    command.build();
     let mut page = String::from(
         "# Commands\n\nThe help texts, as `routemesh OBJECT VERB --help` prints them.\n\n\
          Exit codes: 0 done, 1 failed, 2 usage or bad configuration, 3 daemon not reachable, \
@@ -77,9 +77,22 @@ fn describe(page: &mut String, command: &mut Command) {
         "\n## `{name}`\n\n```text\n{}\n```\n",
         lines.join("\n")
     );
-    for inner in command.get_subcommands_mut().filter(|c| !c.is_hide_set()) {
-        describe(page, inner);
+    for inner in shown(command) {
+        describe(page, &mut without_globals(inner));
     }
+}
+
+fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+    command
+        .get_subcommands()
+        .filter(|inner| !inner.is_hide_set())
+}
+
+fn without_globals(command: &Command) -> Command {
+    command.clone().mut_args(|argument| {
+        let hidden = argument.is_global_set() || argument.get_id() == "help";
+        argument.hide(hidden)
+    })
 }
 
 fn metrics() -> String {
@@ -124,21 +137,18 @@ fn outcomes() -> String {
 }
 
 /// One manual page for each command that is not hidden.
-fn manual(directory: &Path, mut command: Command) -> Result<()> {
+fn manual(directory: &Path, command: &Command) -> Result<()> {
     empty(directory)?;
-    command.build();
-    page(directory, &command)
+    page(directory, command)
 }
 
 fn page(directory: &Path, command: &Command) -> Result<()> {
     let man = Man::new(command.clone()).section("8").manual("routemesh");
     let mut text = Vec::new();
     man.render(&mut text).context("render a manual page")?;
+    text.push(b'\n');
     save(directory.join(man.get_filename()), &text)?;
-    command
-        .get_subcommands()
-        .filter(|inner| !inner.is_hide_set())
-        .try_for_each(|inner| page(directory, inner))
+    shown(command).try_for_each(|inner| page(directory, &without_globals(inner)))
 }
 
 fn scripts(directory: &Path, mut command: Command) -> Result<()> {

@@ -28,8 +28,9 @@ pub use failure::{Usage, exit_code};
 pub use output::is_broken_pipe;
 use output::{Format, Output};
 
-/// Flags that every command takes.
+// Flags that every command takes. (A doc comment here would become the help of each command.)
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// Control socket of the daemon
     #[arg(
@@ -72,7 +73,7 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Object {
     /// Routes: what is desired, and what is in force
-    #[command(visible_alias = "routes")]
+    #[command(visible_alias = "routes", alias = "r")]
     Route(route::Arguments),
     /// Containers of this host
     #[command(visible_alias = "endpoints")]

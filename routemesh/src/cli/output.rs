@@ -82,7 +82,7 @@ impl<T> Column<T> {
 }
 
 impl Output {
-    /// Prints in `format`, with colours if the output is a terminal and `NO_COLOR` is not set.
+    /// Prints in `format`.
     pub(super) fn new(format: Format, pretty: bool, quiet: bool) -> Self {
         let terminal = io::stdout().is_terminal();
         let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -107,11 +107,6 @@ impl Output {
             output.format = Format::Wide;
         }
         output
-    }
-
-    /// Whether colours are welcome.
-    pub(super) fn colour(&self) -> bool {
-        self.colour
     }
 
     /// Whether the output is to be read by a program.
@@ -223,6 +218,11 @@ impl Output {
         }
         self.raw(&text)
     }
+}
+
+/// Whether colours are welcome on `stream`: it is a terminal, and `NO_COLOR` is not set.
+pub(super) fn colour_on(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn cell(text: Option<String>, alarm: bool) -> Cell {

@@ -186,18 +186,20 @@ fn with_rates(before: &[Traffic], now: &[Traffic], seconds: f64) -> Vec<Traffic>
 
 /// Three digits and a power of 1000.
 fn short(value: f64) -> String {
-    let (scaled, unit) = match value {
-        v if v >= 1e9 => (v / 1e9, "G"),
-        v if v >= 1e6 => (v / 1e6, "M"),
-        v if v >= 1e3 => (v / 1e3, "k"),
-        v => return format!("{v:.0}"),
-    };
-    let decimals = match scaled {
-        s if s < 9.995 => 2,
-        s if s < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{scaled:.decimals$}{unit}")
+    let mut scaled = value;
+    for unit in ["", "k", "M", "G"] {
+        if scaled < 999.5 {
+            let decimals = match scaled {
+                _ if unit.is_empty() => 0,
+                s if s < 9.995 => 2,
+                s if s < 99.95 => 1,
+                _ => 0,
+            };
+            return format!("{scaled:.decimals$}{unit}");
+        }
+        scaled /= 1000.0;
+    }
+    format!("{scaled:.2}T")
 }
 
 #[cfg(test)]
@@ -244,10 +246,13 @@ mod tests {
 
     #[test]
     fn rates_have_three_digits() {
-        let shown: Vec<_> = [0.4, 999.0, 1_114_000.0, 12_400_000_000.0, 999_400.0]
+        let shown: Vec<_> = [0.4, 999.0, 999.7, 1.114e6, 12.4e9, 999_400.0, 1e12]
             .into_iter()
             .map(short)
             .collect();
-        assert_eq!(shown, ["0", "999", "1.11M", "12.4G", "999k"]);
+        assert_eq!(
+            shown,
+            ["0", "999", "1.00k", "1.11M", "12.4G", "999k", "1.00T"]
+        );
     }
 }

@@ -240,6 +240,26 @@ async fn clients_that_never_read_are_dropped_and_others_served() {
     assert!(started.elapsed() < Duration::from_secs(60));
 }
 
+#[tokio::test(start_paused = true)]
+async fn clients_that_read_a_byte_now_and_then_do_not_keep_their_turn() {
+    let server = Running::start(Fake::with_routes(10_000));
+    for _ in 0..20 {
+        let mut stream = server.connect().await;
+        stream
+            .write_all(b"GET /v1/routes HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        tokio::spawn(async move {
+            while stream.read_u8().await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let table = server.ask("GET /v1/routes", "").await;
+    assert!(table.starts_with("HTTP/1.1 200 "), "its turn comes");
+}
+
 /// `count` routes to add.
 fn batch(count: u32) -> RouteBatch {
     let edit = |number: u32| RouteEdit {
