@@ -5,12 +5,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
-use crate::{
-    process::{is_root, succeed},
-    setup::say,
-};
+use crate::{process::is_root, setup::say};
 
 /// A Debian package, known to be there by a program or a file, whoever installed it.
 #[derive(Clone, Copy)]
@@ -87,8 +84,8 @@ pub(crate) fn install(names: &[&str]) -> Result<()> {
         );
     }
     say(&format!("installing {list}"));
-    succeed(&mut apt_get("update"))?;
-    succeed(apt_get("install").arg("-y").args(OPTIONS).args(missing))
+    quietly(&mut apt_get("update"))?;
+    quietly(apt_get("install").arg("-y").args(OPTIONS).args(missing))
 }
 
 const OPTIONS: &[&str] = &["--no-install-recommends", "--no-remove"];
@@ -107,6 +104,16 @@ fn apt_get(verb: &str) -> Command {
         .env("RUNLEVEL", "1")
         .stdin(Stdio::null());
     command
+}
+
+/// Runs apt-get, whose hundreds of lines are of interest only if it fails.
+fn quietly(command: &mut Command) -> Result<()> {
+    let output = command.output().context("run apt-get")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    bail!("apt-get: {}: {}", output.status, errors.trim());
 }
 
 /// Whether packages can be had with apt-get.

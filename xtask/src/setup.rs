@@ -55,9 +55,8 @@ fn tell<T>(search: Search<T>) -> Option<T> {
 }
 
 fn install_compiler() -> Result<Compiler> {
-    packages::install(COMPILER).context(
-        "no compiler for BPF; install one: `rustup toolchain install nightly --component rust-src`",
-    )?;
+    packages::install(COMPILER)
+        .context("no compiler for BPF (rustup's nightly with its rust-src component is one)")?;
     tell(find_compiler(&Host)).context("the compiler just installed is not usable for BPF")
 }
 
@@ -75,19 +74,11 @@ fn install_linker(compiler: &Compiler) -> Result<PathBuf> {
     ));
     let mut install = cargo("install");
     install
-        .args([
-            "bpf-linker",
-            "--version",
-            BPF_LINKER_VERSION,
-            "--locked",
-            "--quiet",
-        ])
-        .args([
-            "--no-default-features",
-            "--features",
-            &format!("llvm-{llvm}"),
-            "--root",
-        ])
+        .args(["bpf-linker", "--version", BPF_LINKER_VERSION])
+        .args(["--no-default-features", "--features"])
+        .arg(format!("llvm-{llvm}"))
+        // Forced, since one that is there but does not run counts as installed.
+        .args(["--locked", "--quiet", "--force", "--root"])
         .arg(&root)
         .env_remove("CARGO_TARGET_DIR")
         .env("LLVM_PREFIX", &prefix);
