@@ -10,7 +10,7 @@ use routemesh::{
         Link, LinkRole, MapFill, Metrics, OutcomeCount, RouteTotals, Status,
         metrics::{FAMILIES, Family},
     },
-    metrics::{Format, render},
+    server::metrics::{Format, render},
 };
 use routemesh_common::Outcome;
 

@@ -9,6 +9,7 @@ mod answer;
 mod connection;
 #[cfg(test)]
 pub(crate) mod fake;
+pub mod metrics;
 mod peer;
 mod routes;
 mod socket;

@@ -18,11 +18,11 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::Semaphore;
 
-use super::answer::{Failure, Listings, json, text};
-use crate::{
-    api::{ConfigText, Control, Error, ErrorKind, RouteBatch, SharedControl},
+use super::{
+    answer::{Failure, Listings, json, text},
     metrics::{self, Format},
 };
+use crate::api::{ConfigText, Control, Error, ErrorKind, RouteBatch, SharedControl};
 
 /// Largest body of a batch of routes, in bytes.
 const BATCH_LIMIT: usize = 64 * 1024 * 1024;

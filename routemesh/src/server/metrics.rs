@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use prometheus_client::encoding::EncodeMetric;
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, text},
+    encoding::{DescriptorEncoder, EncodeMetric, text},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
 };
