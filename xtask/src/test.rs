@@ -34,8 +34,7 @@ const PRIVILEGED: &str = "routemesh-tests";
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let privileged = is_root() && !options.unprivileged;
     if privileged {
-        packages::need(packages::LAB)?;
-        packages::need(packages::TESTS)?;
+        packages::need(&[packages::LAB, packages::TESTS].concat())?;
     }
     // As the tests want it, so that they need no second build; and with the daemon that they start.
     build::workspace(&["--all-targets"])?;
@@ -52,20 +51,19 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         tally.ignored,
         start.elapsed().as_secs_f32()
     );
-    let complaint = complaint(options, tally, privileged);
+    for name in &tally.failures {
+        println!("test: {name} failed");
+    }
+    let complaint = complaint(options, &tally, privileged);
     if let Some(complaint) = &complaint {
         println!("test: {complaint}");
     }
     println!("{} passed, {} failed", tally.passed, tally.failed);
-    Ok(if complaint.is_none() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(ExitCode::from(u8::from(complaint.is_some())))
 }
 
 /// Why the run is not a success, although every test may have passed.
-fn complaint(options: &Options, tally: Tally, privileged: bool) -> Option<String> {
+fn complaint(options: &Options, tally: &Tally, privileged: bool) -> Option<String> {
     if tally.failed > 0 {
         return Some("there are failures above".to_owned());
     }
@@ -116,18 +114,24 @@ fn cargo_test(options: &Options, left_out: &[&str]) -> Result<Tally> {
 }
 
 /// How many tests ended in which way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Tally {
     passed: u32,
     failed: u32,
     ignored: u32,
+    /// The names of those that failed.
+    failures: Vec<String>,
 }
 
 impl Tally {
-    /// What a line of a test binary's output adds: nothing, unless it is its last one.
+    /// What a line of a test binary's output adds: its last one the numbers, others perhaps a name.
     fn of(line: &str) -> Self {
         let Some(result) = line.strip_prefix("test result: ") else {
-            return Self::default();
+            let failures = failure(line).map(str::to_owned).into_iter().collect();
+            return Self {
+                failures,
+                ..Self::default()
+            };
         };
         let words: Vec<_> = result.split([' ', ';']).collect();
         let before = |name| {
@@ -138,8 +142,15 @@ impl Tally {
             passed: before("passed").unwrap_or(0),
             failed: before("failed").unwrap_or(0),
             ignored: before("ignored").unwrap_or(0),
+            failures: Vec::new(),
         }
     }
+}
+
+/// The test that a line says has failed.
+fn failure(line: &str) -> Option<&str> {
+    let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    verdict.contains("FAILED").then_some(name)
 }
 
 impl AddAssign for Tally {
@@ -147,6 +158,7 @@ impl AddAssign for Tally {
         self.passed += other.passed;
         self.failed += other.failed;
         self.ignored += other.ignored;
+        self.failures.extend(other.failures);
     }
 }
 
@@ -160,6 +172,7 @@ mod tests {
             passed: 12,
             failed: 3,
             ignored: 1,
+            failures: Vec::new(),
         };
         for verdict in ["FAILED", "\u{1b}[31mFAILED\u{1b}[m"] {
             let line = format!(
@@ -180,12 +193,24 @@ mod tests {
             long: false,
             unprivileged,
         };
-        assert_eq!(complaint(&options(None, false), tally, true), None);
-        assert_eq!(complaint(&options(None, true), tally, false), None);
-        assert!(complaint(&options(None, false), tally, false).is_some());
-        assert!(complaint(&options(Some("x"), false), Tally::default(), true).is_some());
+        assert_eq!(complaint(&options(None, false), &tally, true), None);
+        assert_eq!(complaint(&options(None, true), &tally, false), None);
+        assert!(complaint(&options(None, false), &tally, false).is_some());
+        assert!(complaint(&options(Some("x"), false), &Tally::default(), true).is_some());
         let failed = Tally { failed: 1, ..tally };
-        assert!(complaint(&options(None, false), failed, true).is_some());
+        assert!(complaint(&options(None, false), &failed, true).is_some());
+    }
+
+    #[test]
+    fn a_failure_is_known_by_name() {
+        assert_eq!(
+            Tally::of("test wire::a_frame ... FAILED").failures,
+            ["wire::a_frame"]
+        );
+        assert_eq!(
+            failure("test wire::a_frame ... \u{1b}[31mFAILED\u{1b}[m"),
+            Some("wire::a_frame")
+        );
     }
 
     #[test]
