@@ -95,6 +95,18 @@ impl Output {
         }
     }
 
+    /// Prints as to a file, wherever the test runs.
+    #[cfg(test)]
+    pub(super) fn to_file(format: Format) -> Self {
+        Self {
+            format,
+            pretty: false,
+            quiet: false,
+            colour: false,
+            terminal: false,
+        }
+    }
+
     /// Whether a table goes to a terminal, where it may be drawn over.
     pub(super) fn is_screen(&self) -> bool {
         self.terminal && !self.is_data()
@@ -250,20 +262,10 @@ mod tests {
         Column::wide_text("NOTE", |_| Some("two words".into())),
     ];
 
-    fn output(format: Format) -> Output {
-        Output {
-            format,
-            pretty: false,
-            quiet: false,
-            colour: false,
-            terminal: false,
-        }
-    }
-
     #[test]
     fn a_table_has_no_borders_and_no_empty_fields() {
         let items = [("a", Some(7)), ("longer", None), ("b", Some(1234))];
-        let text = output(Format::Table).table(&items, COLUMNS, |_| false);
+        let text = Output::to_file(Format::Table).table(&items, COLUMNS, |_| false);
         assert_eq!(
             text,
             "NAME    SIZE\na          7\nlonger     -\nb       1234\n"
@@ -272,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_wide_table_has_the_other_columns_too() {
-        let text = output(Format::Wide).table(&[("a", Some(7))], COLUMNS, |_| false);
+        let text = Output::to_file(Format::Wide).table(&[("a", Some(7))], COLUMNS, |_| false);
         assert_eq!(text, "NAME  SIZE  NOTE\na        7  two words\n");
     }
 

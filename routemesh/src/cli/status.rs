@@ -1,35 +1,35 @@
 //! `routemesh status`: the daemon at a glance.
 
-use std::fmt::Write;
-
 use anyhow::Result;
 
-use super::{Session, link};
+use super::{Session, link, output::Output};
 use crate::api::Status;
 
 pub(super) fn run(session: &Session) -> Result<()> {
     let status = session.client.status()?;
-    let mut text = summary(&status);
-    if !status.links.is_empty() {
-        text.push('\n');
-        text.push_str(&link::table(&session.output, &status.links));
-    }
-    for link in &status.links {
-        if let Some(reason) = &link.reason {
-            // Writing to a String cannot fail; so below.
-            let _ = write!(text, "\n{}: {reason}", link.ifname);
-        }
-    }
-    if status.links.iter().any(|link| link.reason.is_some()) {
-        text.push('\n');
-    }
-    for warning in &status.warnings {
-        let _ = write!(text, "\nwarning: {warning}");
-    }
-    if !status.warnings.is_empty() {
-        text.push('\n');
-    }
+    let text = page(&status, &session.output);
     session.output.value(&status, &text)
+}
+
+/// Paragraphs: the daemon, its links, why they are as they are, what to see to.
+fn page(status: &Status, output: &Output) -> String {
+    let mut paragraphs = vec![summary(status)];
+    if !status.links.is_empty() {
+        paragraphs.push(link::table(output, &status.links));
+    }
+    let reasons = status
+        .links
+        .iter()
+        .filter_map(|link| Some(format!("{}: {}\n", link.ifname, link.reason.as_ref()?)));
+    paragraphs.push(reasons.collect());
+    let warnings = status.warnings.iter();
+    paragraphs.push(
+        warnings
+            .map(|warning| format!("warning: {warning}\n"))
+            .collect(),
+    );
+    paragraphs.retain(|paragraph| !paragraph.is_empty());
+    paragraphs.join("\n")
 }
 
 fn summary(status: &Status) -> String {
@@ -86,6 +86,60 @@ fn duration(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        api::{Link, LinkRole, RouteTotals},
+        cli::output::Format,
+    };
+
+    #[test]
+    fn the_page_has_a_paragraph_for_each_concern() {
+        let status = Status {
+            node: "a".into(),
+            version: "0.1.0".into(),
+            pid: 7,
+            uptime_seconds: 61,
+            kernel: "6.18.0".into(),
+            config: Some("/etc/routemesh/config.toml".into()),
+            generation: 4,
+            routes: RouteTotals {
+                file: 2,
+                cli: 1,
+                kernel: 3,
+                inactive: 1,
+            },
+            route_limit: 1024,
+            endpoints: 2,
+            links: vec![Link {
+                ifname: "eth0".into(),
+                ifindex: Some(2),
+                role: LinkRole::Uplink,
+                state: "up".into(),
+                mtu: Some(1500),
+                configured_mode: None,
+                mode: "tcx".into(),
+                reason: Some("a veth gains nothing by XDP".into()),
+                master: None,
+                subnets: Vec::new(),
+            }],
+            warnings: vec!["docker0 is missing".into()],
+        };
+        let expected = "\
+node       a
+daemon     0.1.0, pid 7, up 1m1s, kernel 6.18.0
+config     /etc/routemesh/config.toml
+routes     6 of 1024 (file 2, cli 1, kernel 3; 1 inactive), generation 4
+endpoints  2
+
+LINK  ROLE    STATE   MTU  MODE  MASTER  SUBNETS
+eth0  uplink  up     1500  tcx   -       -
+
+eth0: a veth gains nothing by XDP
+
+warning: docker0 is missing
+";
+        let output = Output::to_file(Format::Table);
+        assert_eq!(page(&status, &output), expected);
+    }
 
     #[test]
     fn durations_have_two_units_at_most() {

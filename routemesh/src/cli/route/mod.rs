@@ -146,3 +146,61 @@ impl fmt::Display for RouteState {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::output::{Format, Output};
+
+    fn routes() -> [Route; 2] {
+        let direct = Route {
+            dst: "10.1.0.0/16".parse().unwrap(),
+            kind: RouteType::Direct,
+            gateway: Some("192.0.2.1".parse().unwrap()),
+            dev: Some("eth0".into()),
+            mtu: Some(1400),
+            source: Source::File,
+            state: RouteState::Unreachable,
+            reason: Some("no uplink's link holds 192.0.2.1".into()),
+            packets: 12,
+            bytes: 1008,
+        };
+        let blackhole = Route {
+            dst: "fd00:66::/48".parse().unwrap(),
+            kind: RouteType::Blackhole,
+            gateway: None,
+            dev: None,
+            mtu: None,
+            source: Source::Cli,
+            state: RouteState::Active,
+            reason: None,
+            packets: 0,
+            bytes: 0,
+        };
+        [direct, blackhole]
+    }
+
+    fn drawn(format: Format) -> String {
+        Output::to_file(format).table(&routes(), COLUMNS, |_| false)
+    }
+
+    #[test]
+    fn the_list_has_a_field_for_everything() {
+        let expected = "\
+DST           TYPE       GATEWAY    DEV   SOURCE  STATE
+10.1.0.0/16   direct     192.0.2.1  eth0  file    unreachable
+fd00:66::/48  blackhole  -          -     cli     active
+";
+        assert_eq!(drawn(Format::Table), expected);
+    }
+
+    #[test]
+    fn the_wide_list_has_counters_and_reasons_at_the_end() {
+        let expected = "\
+DST           TYPE       GATEWAY    DEV   SOURCE  STATE         MTU  PACKETS  BYTES  REASON
+10.1.0.0/16   direct     192.0.2.1  eth0  file    unreachable  1400       12   1008  no uplink's link holds 192.0.2.1
+fd00:66::/48  blackhole  -          -     cli     active          -        0      0  -
+";
+        assert_eq!(drawn(Format::Wide), expected);
+    }
+}
