@@ -23,7 +23,7 @@ use nix::{
 };
 use tempfile::TempDir;
 
-use super::{Answer, Host, Node, PATIENCE, Process, eventually, process, request};
+use super::{Answer, Node, PATIENCE, Process, eventually, process, request};
 
 const BPFFS: &str = "/sys/fs/bpf";
 
@@ -59,12 +59,12 @@ pub struct Routemesh {
 }
 
 impl Routemesh {
-    /// Starts the daemon on `host` with a configuration, and waits until it is ready.
+    /// Starts the daemon on `node` with a configuration, and waits until it is ready.
     ///
     /// # Errors
     /// When it ends instead, or is not ready in time: with the end of its log.
-    pub fn start(host: &Host, config: &str) -> Result<Self> {
-        let mut daemon = Self::prepare(host.node(), config)?;
+    pub fn start(node: &Node, config: &str) -> Result<Self> {
+        let mut daemon = Self::prepare(node, config)?;
         daemon.resume()?;
         Ok(daemon)
     }

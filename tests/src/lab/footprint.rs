@@ -12,7 +12,7 @@ use aya::{
     programs::{ProgramInfo, SchedClassifier, TcAttachType, loaded_programs},
 };
 
-use super::{Host, Node, Routemesh};
+use super::{Node, Routemesh};
 
 /// Programs and maps of one daemon by id, which the kernel does not give out again; where it
 /// pins and listens; and the host it does that on.
@@ -32,12 +32,12 @@ impl Footprint {
     ///
     /// # Errors
     /// When it is not, or the kernel does not say.
-    pub fn of(host: &Host, daemon: &Routemesh) -> Result<Self> {
+    pub fn of(node: &Node, daemon: &Routemesh) -> Result<Self> {
         let pid = daemon.pid().context("the daemon is not running")?;
         let mut programs = open(pid, "prog_id:")?;
-        programs.extend(attached(host)?.iter().map(|(id, _)| *id));
+        programs.extend(attached(node)?.iter().map(|(id, _)| *id));
         Ok(Self {
-            node: host.node().clone(),
+            node: node.clone(),
             programs,
             maps: open(pid, "map_id:")?,
             bpffs: daemon.bpffs().to_owned(),
