@@ -34,6 +34,8 @@ pub struct Interface {
     pub up: bool,
     /// The kind of a virtual device, as `veth` or `bridge`; none for one with a driver.
     pub kind: Option<String>,
+    /// Whether its other end, of a veth pair, is in another network namespace.
+    pub peer_elsewhere: bool,
     /// The bridge (or other device) it is a port of.
     pub master: Option<u32>,
     /// Its addresses with their prefix lengths, host bits kept.

@@ -51,6 +51,7 @@ fn described(message: &LinkMessage) -> Interface {
             LinkAttribute::Address(bytes) => interface.mac = mac(bytes).unwrap_or_default(),
             LinkAttribute::Mtu(mtu) => interface.mtu = *mtu,
             LinkAttribute::Controller(index) => interface.master = Some(*index).filter(|i| *i != 0),
+            LinkAttribute::LinkNetNsId(_) => interface.peer_elsewhere = true,
             LinkAttribute::LinkInfo(infos) => interface.kind = kind(infos),
             _ => {}
         }

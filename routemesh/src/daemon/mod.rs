@@ -1,0 +1,152 @@
+//! The daemon: joins configuration, world, clients and kernel.
+//!
+//! All that is known lives in one [`Daemon`]. Whatever happens (an event, a request, a timer),
+//! it notes what is now desired and calls [`Daemon::sync`], which brings the kernel there.
+
+mod control;
+mod edit;
+mod run;
+mod sync;
+mod view;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use anyhow::{Context as _, Result};
+use routemesh_common::NextHop;
+use tokio::sync::Notify;
+
+use crate::{
+    config::Config,
+    datapath::{Attached, Datapath, Hook},
+    model::{Uplink, World},
+    reconcile::{
+        hops::Unreachable,
+        plan::{Plan, Rows},
+        table::Table,
+    },
+};
+
+pub use run::{Options, run};
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The file; none for the embedded default.
+    pub file: Option<PathBuf>,
+    /// Uplinks named on the command line, which come before the file's.
+    pub uplinks: Vec<Uplink>,
+}
+
+impl Origin {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(&self) -> Result<Config> {
+        let mut config = match &self.file {
+            Some(path) => Config::load(path)?,
+            None => Config::embedded(),
+        };
+        if !self.uplinks.is_empty() {
+            config
+                .override_uplinks(self.uplinks.clone())
+                .context("--uplink")?;
+        }
+        Ok(config)
+    }
+
+    fn name(&self) -> Option<String> {
+        self.file
+            .as_deref()
+            .map(Path::display)
+            .map(|p| p.to_string())
+    }
+}
+
+/// All that is known, and the way to the kernel.
+pub struct Daemon {
+    origin: Origin,
+    config: Config,
+    world: Arc<World>,
+    datapath: Datapath,
+    /// Fixed when the maps were made.
+    route_limit: u32,
+    rows: Rows,
+    plan: Plan,
+    /// What of the plan is in the kernel.
+    actual: Actual,
+    table: Table,
+    /// Where the next hop in each slot leads; what is reachable is in the kernel.
+    hops: BTreeMap<u32, Result<NextHop, Unreachable>>,
+    started: Started,
+    rounds: Rounds,
+    generation: u64,
+    /// Told when clients changed routes: their next hops may be new.
+    edited: Arc<Notify>,
+}
+
+/// What of a [`Plan`] is in the kernel.
+#[derive(Default)]
+struct Actual {
+    interfaces: BTreeMap<u32, routemesh_common::Interface>,
+    endpoints: BTreeMap<std::net::IpAddr, routemesh_common::Endpoint>,
+    attached: BTreeMap<(u32, Hook), Attached>,
+    /// Why a hook could not be had; it is tried again when the interface is made anew, or its
+    /// mode is changed.
+    refused: BTreeMap<(u32, Hook), String>,
+    tx_ports: BTreeSet<u32>,
+}
+
+struct Started {
+    at: Instant,
+    clock: SystemTime,
+}
+
+/// How reconciling went so far.
+#[derive(Default)]
+struct Rounds {
+    done: u64,
+    incomplete: u64,
+    last_seconds: f64,
+    /// What the last round left undone, said once.
+    undone: Vec<String>,
+}
+
+impl Daemon {
+    /// Takes a configuration and a loaded datapath. Nothing is attached before the first
+    /// [`Self::sync`].
+    fn new(origin: Origin, config: Config, world: Arc<World>, datapath: Datapath) -> Self {
+        let mut table = Table::default();
+        table.set_file(&config.routes);
+        Self {
+            origin,
+            route_limit: config.limits.routes,
+            config,
+            world,
+            datapath,
+            rows: Rows::default(),
+            plan: Plan::default(),
+            actual: Actual::default(),
+            table,
+            hops: BTreeMap::new(),
+            started: Started {
+                at: Instant::now(),
+                clock: SystemTime::now(),
+            },
+            rounds: Rounds::default(),
+            generation: 0,
+            edited: Arc::default(),
+        }
+    }
+
+    /// Takes the world as it is now, and brings the kernel there.
+    fn set_world(&mut self, world: Arc<World>) {
+        self.world = world;
+        self.sync();
+    }
+}

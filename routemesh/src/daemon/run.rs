@@ -1,0 +1,216 @@
+//! The daemon's process: start, events, signals, end.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{Daemon, Origin};
+use crate::{
+    api::{Control as _, SharedControl},
+    config::Config,
+    datapath::{self, Datapath},
+    model::World,
+    netlink::Follower,
+    server,
+};
+
+/// How often the kernel is compared with what is desired, come what may, and asked whether the
+/// next hops still have the MACs they had.
+const ROUND: Duration = Duration::from_secs(15);
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the configuration comes from.
+    pub origin: Origin,
+    /// The control socket.
+    pub socket: PathBuf,
+    /// The directory in the BPF file system to pin in.
+    pub bpffs: PathBuf,
+    /// Whether to take everything out of the kernel at the end. Otherwise forwarding goes on.
+    pub detach_on_exit: bool,
+}
+
+/// Runs until SIGINT or SIGTERM.
+///
+/// # Errors
+/// What keeps it from starting: a bad configuration, a socket that is taken, a kernel that
+/// refuses. What goes wrong later is logged and tried again.
+pub fn run(options: &Options) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?
+        .block_on(serve(options))
+}
+
+async fn serve(options: &Options) -> Result<()> {
+    let config = options.origin.read()?;
+    let listener = server::bind(&options.socket)?;
+    let signals = Signals::listen()?;
+    let metrics = match config.metrics {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    let (follower, world) = Follower::start().await?;
+    warn_of_problems(&config, &world);
+    let datapath = Datapath::load(&options.bpffs, config.limits.routes)?;
+    let daemon = Daemon::new(options.origin.clone(), config, world, datapath);
+    let daemon = Arc::new(Mutex::new(daemon));
+    lock(&daemon).sync();
+    announce(&lock(&daemon));
+
+    let control: SharedControl = daemon.clone();
+    let ended = tokio::select! {
+        () = server::serve(listener, Arc::clone(&control)) => Ok(()),
+        () = serve_metrics(metrics, control) => Ok(()),
+        result = follow(&daemon, follower, signals) => result,
+    };
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    drop(daemon);
+    if options.detach_on_exit {
+        datapath::detach_all(&options.bpffs)?;
+        tracing::info!("everything of routemesh is out of the kernel");
+    } else {
+        tracing::info!("forwarding goes on without the daemon; 'routemesh detach --all' ends it");
+    }
+    ended
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("metrics: listen on {address}"))
+}
+
+async fn serve_metrics(listener: Option<TcpListener>, control: SharedControl) {
+    match listener {
+        Some(listener) => server::serve_metrics(listener, control).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// At the start an interface may be missing that comes later, so what does not fit the host is
+/// said, and waited for.
+fn warn_of_problems(config: &Config, world: &World) {
+    if let Some(report) = config.problems(world) {
+        tracing::warn!("going on without what this host lacks as yet:\n{report}");
+    }
+}
+
+fn announce(daemon: &Daemon) {
+    let status = daemon.status();
+    for link in &status.links {
+        let mode = if link.mode.is_empty() {
+            &link.state
+        } else {
+            &link.mode
+        };
+        tracing::info!("{}: {mode}", link.ifname);
+    }
+    tracing::info!("ready: {} routes", status.routes.file);
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let on = |kind| signal(kind).context("listen for signals");
+        Ok(Self {
+            interrupt: on(SignalKind::interrupt())?,
+            terminate: on(SignalKind::terminate())?,
+            hangup: on(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Follows the world until told to end.
+async fn follow(
+    daemon: &Mutex<Daemon>,
+    mut follower: Follower,
+    mut signals: Signals,
+) -> Result<()> {
+    let mut round = interval(ROUND);
+    round.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let edited = Arc::clone(&lock(daemon).edited);
+    let mut asked = BTreeSet::new();
+    loop {
+        tokio::select! {
+            _ = signals.interrupt.recv() => return Ok(()),
+            _ = signals.terminate.recv() => return Ok(()),
+            _ = signals.hangup.recv() => reload(daemon),
+            changed = follower.changed() => match changed {
+                Ok(world) => lock(daemon).set_world(world),
+                Err(error) => follower = restarted(daemon, &error).await?,
+            },
+            () = edited.notified() => {}
+            _ = round.tick() => {
+                lock(daemon).sync();
+                asked.clear();
+            }
+        }
+        asked = resolve(daemon, &follower, &asked).await;
+    }
+}
+
+/// Another follower in place of one whose socket failed.
+async fn restarted(daemon: &Mutex<Daemon>, error: &anyhow::Error) -> Result<Follower> {
+    tracing::warn!("{error:#}; starting over");
+    let (follower, world) = Follower::start().await?;
+    lock(daemon).set_world(world);
+    Ok(follower)
+}
+
+fn reload(daemon: &Mutex<Daemon>) {
+    match lock(daemon).reload() {
+        Ok(reloaded) => tracing::info!("reloaded: routes {}", reloaded.routes),
+        Err(error) => tracing::error!("the old configuration stays in force:\n{error}"),
+    }
+}
+
+/// Has the kernel find the MACs of next hops, which XDP needs and tc does not. Those `asked` for
+/// were looked for already; the answer is all that were by now.
+async fn resolve(
+    daemon: &Mutex<Daemon>,
+    follower: &Follower,
+    asked: &BTreeSet<(u32, IpAddr)>,
+) -> BTreeSet<(u32, IpAddr)> {
+    let wanted = lock(daemon).next_hops();
+    for (ifindex, address) in wanted.difference(asked) {
+        if let Err(error) = follower.resolve(*ifindex, *address).await {
+            tracing::debug!("resolve {address}: {error:#}");
+        }
+    }
+    wanted
+}
+
+impl Daemon {
+    /// Gateways in use, whose MACs the kernel should know.
+    fn next_hops(&self) -> BTreeSet<(u32, IpAddr)> {
+        let slots = self.table.hops().iter();
+        slots
+            .filter_map(|(slot, key)| Some((self.hops.get(&slot)?.as_ref().ok()?.ifindex, key.via)))
+            .collect()
+    }
+}
+
+/// A panic while the lock was held left no half-done change that the next round does not mend.
+fn lock(daemon: &Mutex<Daemon>) -> MutexGuard<'_, Daemon> {
+    daemon.lock().unwrap_or_else(PoisonError::into_inner)
+}

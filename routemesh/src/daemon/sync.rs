@@ -1,0 +1,267 @@
+//! Bringing the kernel to what is desired.
+//!
+//! The order: what new routes need (interfaces, containers, next hops), routes, hooks; then what
+//! no route needs any more. A step that fails is said once, counted, and tried again in the next
+//! round; the others are done.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
+
+use routemesh_common::NEXT_HOP_SLOTS;
+
+use super::Daemon;
+use crate::{
+    api::LinkRole,
+    datapath::{Attached, Hook},
+    model::UplinkMode,
+    reconcile::{diff, hops, plan, plan::Attachment},
+};
+
+/// What a round left undone.
+#[derive(Default)]
+struct Failures(Vec<String>);
+
+impl Failures {
+    fn note(&mut self, result: anyhow::Result<()>) -> bool {
+        match result {
+            Ok(()) => true,
+            Err(error) => {
+                self.0.push(format!("{error:#}"));
+                false
+            }
+        }
+    }
+}
+
+impl Daemon {
+    /// One round: plans anew, and does all that differs.
+    pub(super) fn sync(&mut self) {
+        let begun = Instant::now();
+        let mut failures = Failures::default();
+        self.plan = plan::plan(&self.config, &self.world, &mut self.rows);
+        self.table.set_host(&self.plan.routes);
+        self.sync_interfaces(&mut failures);
+        self.sync_endpoints(&mut failures);
+        self.sync_routes(&mut failures);
+        self.sync_hooks(&mut failures);
+        self.sync_tx_ports(&mut failures);
+        self.forget_interfaces(&mut failures);
+        self.end_round(begun, failures);
+    }
+
+    /// The part of a round that an edit of routes needs.
+    pub(super) fn sync_edited_routes(&mut self) {
+        let begun = Instant::now();
+        let mut failures = Failures::default();
+        self.sync_routes(&mut failures);
+        self.end_round(begun, failures);
+        self.edited.notify_one();
+    }
+
+    fn end_round(&mut self, begun: Instant, failures: Failures) {
+        self.rounds.done += 1;
+        self.rounds.last_seconds = begun.elapsed().as_secs_f64();
+        let Failures(undone) = failures;
+        if !undone.is_empty() {
+            self.rounds.incomplete += 1;
+        }
+        for failure in &undone {
+            if !self.rounds.undone.contains(failure) {
+                tracing::warn!("{failure}; it is tried again");
+            }
+        }
+        self.rounds.undone = undone;
+    }
+
+    fn sync_interfaces(&mut self, failures: &mut Failures) {
+        for (ifindex, interface) in diff(&self.plan.interfaces, &self.actual.interfaces).set {
+            if failures.note(self.datapath.set_interface(ifindex, interface)) {
+                self.actual.interfaces.insert(ifindex, interface);
+            }
+        }
+    }
+
+    fn sync_endpoints(&mut self, failures: &mut Failures) {
+        let difference = diff(&self.plan.endpoints, &self.actual.endpoints);
+        for (address, endpoint) in difference.set {
+            if failures.note(self.datapath.set_endpoint(address, endpoint)) {
+                self.actual.endpoints.insert(address, endpoint);
+            }
+        }
+        // A container that is gone is at once the network's to look for: its address may be
+        // another's next.
+        for address in difference.remove {
+            if failures.note(self.datapath.remove_endpoint(address)) {
+                self.actual.endpoints.remove(&address);
+            }
+        }
+    }
+
+    fn sync_routes(&mut self, failures: &mut Failures) {
+        self.sync_hops(failures);
+        let hops = &self.hops;
+        let changes = self
+            .table
+            .pending(|slot| matches!(hops.get(&slot), Some(Ok(_))));
+        let mut cleared = Vec::new();
+        for change in &changes {
+            let result = match change.route {
+                Some(route) => self.datapath.set_route(change.dst, route),
+                None => self.datapath.remove_route(change.dst),
+            };
+            if failures.note(result) {
+                cleared.extend(self.table.done(change));
+                self.generation += 1;
+            } else {
+                self.table.failed(change);
+            }
+        }
+        failures.note(self.datapath.clear_route_counters(&cleared));
+        self.forget_hops();
+    }
+
+    /// Resolves the next hops in use, and notes which became reachable or ceased to be.
+    fn sync_hops(&mut self, failures: &mut Failures) {
+        let mut turned = BTreeSet::new();
+        for (slot, key) in self.table.hops().iter() {
+            let resolved = hops::resolve(key, &self.plan.uplinks, &self.world);
+            let before = self.hops.get(&slot);
+            if before == Some(&resolved) {
+                continue;
+            }
+            let was_reachable = matches!(before, Some(Ok(_)));
+            if let Ok(hop) = resolved {
+                let set = if slot < NEXT_HOP_SLOTS {
+                    self.datapath.set_next_hop(slot, hop)
+                } else {
+                    Err(anyhow::anyhow!(
+                        "next hop {}: the table of {NEXT_HOP_SLOTS} is full",
+                        key.via
+                    ))
+                };
+                if !failures.note(set) {
+                    continue;
+                }
+            }
+            if was_reachable != resolved.is_ok() {
+                turned.insert(slot);
+            }
+            self.hops.insert(slot, resolved);
+        }
+        self.table.hops_changed(&turned);
+    }
+
+    /// Slots that no route uses any more may be another next hop's soon.
+    fn forget_hops(&mut self) {
+        let table = &self.table;
+        self.hops
+            .retain(|slot, _| table.hops().key(*slot).is_some());
+    }
+
+    fn sync_hooks(&mut self, failures: &mut Failures) {
+        let wanted = self.wanted_hooks();
+        let present = |ifindex: &u32| self.world.interfaces.contains_key(ifindex);
+        let taken_over: BTreeSet<(u32, Hook)> = if self.rounds.done == 0 {
+            let pinned = self.datapath.pinned().unwrap_or_default();
+            pinned
+                .into_iter()
+                .map(|(hook, index)| (index, hook))
+                .collect()
+        } else {
+            BTreeSet::new()
+        };
+        self.actual
+            .refused
+            .retain(|key, _| wanted.contains_key(key));
+        let stale: Vec<(u32, Hook)> = self
+            .actual
+            .attached
+            .keys()
+            .copied()
+            .chain(taken_over)
+            .filter(|key| !wanted.contains_key(key) || !present(&key.0))
+            .collect();
+        for (key, name) in &wanted {
+            if self.actual.attached.contains_key(key) || self.actual.refused.contains_key(key) {
+                continue;
+            }
+            self.attach(*key, name, failures);
+        }
+        for (ifindex, hook) in stale {
+            if failures.note(self.datapath.detach(hook, ifindex)) {
+                self.actual.attached.remove(&(ifindex, hook));
+            }
+        }
+    }
+
+    fn attach(&mut self, key: (u32, Hook), name: &str, failures: &mut Failures) {
+        let (ifindex, hook) = key;
+        match (self.datapath.attach(hook, ifindex, name), hook) {
+            (Ok(attached), _) => {
+                self.actual.attached.insert(key, attached);
+            }
+            (Err(error), Hook::Tc) => {
+                failures.note(Err(error));
+            }
+            (Err(error), Hook::Xdp | Hook::XdpGeneric) => {
+                tracing::warn!("{error:#}; {name} goes on with tc alone");
+                self.actual.refused.insert(key, format!("{error:#}"));
+            }
+        }
+    }
+
+    fn wanted_hooks(&self) -> BTreeMap<(u32, Hook), String> {
+        let mut wanted = BTreeMap::new();
+        for (ifindex, attachment) in &self.plan.attachments {
+            wanted.insert((*ifindex, Hook::Tc), attachment.name.clone());
+            if let Some(hook) = xdp_hook(attachment) {
+                wanted.insert((*ifindex, hook), attachment.name.clone());
+            }
+        }
+        wanted
+    }
+
+    /// XDP may send out of the uplinks it is attached to: many drivers take frames only then.
+    fn sync_tx_ports(&mut self, failures: &mut Failures) {
+        let wanted: BTreeSet<u32> = self
+            .actual
+            .attached
+            .iter()
+            .filter(|(_, attached)| **attached == Attached::Xdp)
+            .map(|((ifindex, _), _)| *ifindex)
+            .collect();
+        for ifindex in wanted.difference(&self.actual.tx_ports.clone()) {
+            if failures.note(self.datapath.set_tx_port(*ifindex)) {
+                self.actual.tx_ports.insert(*ifindex);
+            }
+        }
+        for ifindex in self.actual.tx_ports.clone().difference(&wanted) {
+            if failures.note(self.datapath.remove_tx_port(*ifindex)) {
+                self.actual.tx_ports.remove(ifindex);
+            }
+        }
+    }
+
+    fn forget_interfaces(&mut self, failures: &mut Failures) {
+        for ifindex in diff(&self.plan.interfaces, &self.actual.interfaces).remove {
+            if failures.note(self.datapath.remove_interface(ifindex)) {
+                self.actual.interfaces.remove(&ifindex);
+            }
+        }
+    }
+}
+
+/// The XDP hook an interface is to have, if any.
+pub(super) fn xdp_hook(attachment: &Attachment) -> Option<Hook> {
+    if attachment.role != LinkRole::Uplink {
+        return None;
+    }
+    match attachment.mode {
+        UplinkMode::Auto => attachment.driver.then_some(Hook::Xdp),
+        UplinkMode::Xdp => Some(Hook::Xdp),
+        UplinkMode::XdpGeneric => Some(Hook::XdpGeneric),
+        UplinkMode::Tc => None,
+    }
+}

@@ -1,0 +1,226 @@
+//! Attaching the programs to interfaces.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow};
+use aya::{
+    Ebpf,
+    programs::{
+        Program, ProgramError, SchedClassifier, TcAttachType, Xdp, XdpMode,
+        links::{FdLink, LinkError, PinnedLink},
+        tc::{TcError, qdisc_add_clsact, qdisc_detach_program},
+    },
+    util::KernelVersion,
+};
+use nix::libc;
+use routemesh_common::programs;
+
+use super::Datapath;
+
+/// A place on an interface where a program is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hook {
+    /// tc ingress.
+    Tc,
+    /// XDP in the driver.
+    Xdp,
+    /// XDP in the stack, for any device.
+    XdpGeneric,
+}
+
+impl Hook {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Tc, Self::Xdp, Self::XdpGeneric];
+
+    /// Its name in paths.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Tc => "tc",
+            Self::Xdp => "xdp",
+            Self::XdpGeneric => "xdpgeneric",
+        }
+    }
+}
+
+/// How a program came to be attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attached {
+    /// By a link of tc's own (kernel 6.6, commit e420bed02507).
+    Tcx,
+    /// As a filter of the `clsact` queueing discipline.
+    Clsact,
+    /// In the driver.
+    Xdp,
+    /// In the stack.
+    XdpGeneric,
+}
+
+impl Attached {
+    /// Its name in `link list`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Tcx => "tcx",
+            Self::Clsact => "clsact",
+            Self::Xdp => "xdp",
+            Self::XdpGeneric => "xdp-generic",
+        }
+    }
+}
+
+impl Datapath {
+    /// Attaches to an interface, or takes over the link that is pinned for it: the program is
+    /// then swapped between two packets.
+    ///
+    /// # Errors
+    /// Why the kernel refused; nothing is attached then that was not before.
+    pub fn attach(&mut self, hook: Hook, ifindex: u32, name: &str) -> Result<Attached> {
+        let pin = self.pins.link(hook, ifindex);
+        match hook {
+            Hook::Tc if has_tcx() => self.attach_tcx(name, &pin),
+            Hook::Tc => self.attach_clsact(name),
+            Hook::Xdp => self.attach_xdp(ifindex, XdpMode::Driver, &pin),
+            Hook::XdpGeneric => self.attach_xdp(ifindex, XdpMode::Skb, &pin),
+        }
+        .with_context(|| format!("attach {} to {name}", hook.name()))
+    }
+
+    /// Detaches from an interface; one that is gone has nothing attached.
+    ///
+    /// # Errors
+    /// Why the kernel refused.
+    pub fn detach(&mut self, hook: Hook, ifindex: u32) -> Result<()> {
+        let pin = self.pins.link(hook, ifindex);
+        if pin.exists() {
+            std::fs::remove_file(&pin).with_context(|| format!("remove {}", pin.display()))?;
+        } else if hook == Hook::Tc && !has_tcx() {
+            super::detach::clsact(ifindex)?;
+        }
+        Ok(())
+    }
+
+    /// The links that are pinned, by this process or one before it.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn pinned(&self) -> Result<Vec<(Hook, u32)>> {
+        self.pins.all()
+    }
+
+    fn attach_tcx(&mut self, name: &str, pin: &Path) -> Result<Attached> {
+        let program: &mut SchedClassifier = typed(&mut self.ebpf, programs::TC)?;
+        let link = match pinned(pin)? {
+            Some(old) => program.attach_to_link(old.try_into().context("take over its link")?)?,
+            None => program
+                .attach(name, TcAttachType::Ingress)
+                .map_err(explain)?,
+        };
+        keep(program.take_link(link)?.try_into()?, pin)?;
+        Ok(Attached::Tcx)
+    }
+
+    fn attach_clsact(&mut self, name: &str) -> Result<Attached> {
+        match qdisc_add_clsact(name) {
+            Ok(()) => {}
+            // One is there already, ours or another's: both serve.
+            Err(TcError::NetlinkError(error)) if error.raw_os_error() == Some(libc::EEXIST) => {}
+            Err(error) => return Err(error).context("add the clsact qdisc"),
+        }
+        // A filter is not replaced but added, and two would handle a packet twice.
+        remove_filter(name)?;
+        let program: &mut SchedClassifier = typed(&mut self.ebpf, programs::TC)?;
+        let link = program
+            .attach(name, TcAttachType::Ingress)
+            .map_err(explain)?;
+        // A filter stays until it is removed by name: it must outlive this process.
+        std::mem::forget(program.take_link(link)?);
+        Ok(Attached::Clsact)
+    }
+
+    fn attach_xdp(&mut self, ifindex: u32, mode: XdpMode, pin: &Path) -> Result<Attached> {
+        let program: &mut Xdp = typed(&mut self.ebpf, programs::XDP)?;
+        let link = match pinned(pin)? {
+            Some(old) => program.attach_to_link(old.try_into().context("take over its link")?)?,
+            None => program.attach_to_if_index(ifindex, mode).map_err(explain)?,
+        };
+        keep(program.take_link(link)?.try_into()?, pin)?;
+        Ok(if mode == XdpMode::Skb {
+            Attached::XdpGeneric
+        } else {
+            Attached::Xdp
+        })
+    }
+}
+
+/// Has the kernel verify the programs.
+pub(super) fn load(ebpf: &mut Ebpf) -> Result<()> {
+    let tc: &mut SchedClassifier = typed(ebpf, programs::TC)?;
+    tc.load()
+        .map_err(explain)
+        .with_context(|| format!("load program {}", programs::TC))?;
+    let xdp: &mut Xdp = typed(ebpf, programs::XDP)?;
+    xdp.load()
+        .map_err(explain)
+        .with_context(|| format!("load program {}", programs::XDP))
+}
+
+fn typed<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P>
+where
+    &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
+{
+    ebpf.program_mut(name)
+        .with_context(|| format!("the object has no program {name}"))?
+        .try_into()
+        .with_context(|| format!("program {name} has another type than this build expects"))
+}
+
+fn pinned(pin: &Path) -> Result<Option<FdLink>> {
+    match PinnedLink::from_pin(pin) {
+        Ok(link) => Ok(Some(link.into())),
+        Err(LinkError::SyscallError(error))
+            if error.io_error.kind() == std::io::ErrorKind::NotFound =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error).with_context(|| format!("open {}", pin.display())),
+    }
+}
+
+/// Pins the link where it is not pinned yet; either way it stays when this process ends.
+fn keep(link: FdLink, pin: &Path) -> Result<()> {
+    if !pin.exists() {
+        link.pin(pin)
+            .with_context(|| format!("pin {}", pin.display()))?;
+    }
+    Ok(())
+}
+
+/// Whether tc takes links. (aya goes by the kernel's version too.)
+pub(super) fn has_tcx() -> bool {
+    KernelVersion::current().is_ok_and(|current| current >= KernelVersion::new(6, 6, 0))
+}
+
+/// Removes our filters from an interface's ingress.
+pub(super) fn remove_filter(name: &str) -> Result<bool> {
+    match qdisc_detach_program(name, TcAttachType::Ingress, programs::TC) {
+        Ok(()) => Ok(true),
+        Err(TcError::IoError(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => {
+            Err(anyhow!(error)).with_context(|| format!("remove the tc filter of {name}"))
+        }
+    }
+}
+
+/// Adds what the error number alone does not tell.
+fn explain(error: ProgramError) -> anyhow::Error {
+    let ProgramError::SyscallError(refused) = &error else {
+        return anyhow!(error);
+    };
+    let hint = match refused.io_error.raw_os_error() {
+        Some(libc::EBUSY) => "another XDP program is attached: `ip link show` names it",
+        Some(libc::EPERM) => "needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: run it as root",
+        Some(libc::EOPNOTSUPP) => "the device's driver has no XDP",
+        _ => return anyhow!(error),
+    };
+    anyhow!(error).context(hint)
+}

@@ -1,0 +1,247 @@
+//! The kernel programs and their maps. Nothing outside this module names aya.
+//!
+//! Maps and links are pinned below a directory of the BPF file system, so that forwarding
+//! outlives the process. A new process loads programs and maps of its own, fills the maps, and
+//! then swaps the programs of the links it finds there: packets see the old tables or the new.
+
+mod attach;
+mod counters;
+mod detach;
+mod pins;
+
+use std::{net::IpAddr, path::Path};
+
+use anyhow::{Context as _, Result};
+use aya::{
+    Ebpf, EbpfLoader,
+    maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, lpm_trie::Key, xdp::DevMapHash},
+    util::nr_cpus,
+};
+use routemesh_common::{
+    ENDPOINT_SLOTS, Endpoint, INTERFACE_SLOTS, Interface, NEXT_HOP_SLOTS, NextHop, OUTCOME_SLOTS,
+    Route, globals, map_names,
+};
+
+use self::{counters::Counters, pins::Pins};
+use crate::{
+    api::MapFill,
+    model::{Prefix, mapped},
+};
+
+pub use attach::{Attached, Hook};
+pub use counters::{OutcomeReading, RouteReadings};
+pub use detach::{Detached, detach_all};
+
+/// The object with the programs, as built for this binary.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/datapath.o"));
+
+/// Programs and maps in the kernel, and the links that attach them.
+pub struct Datapath {
+    ebpf: Ebpf,
+    pins: Pins,
+    routes: LpmTrie<MapData, [u8; 16], Route>,
+    next_hops: Array<MapData, NextHop>,
+    endpoints: HashMap<MapData, [u8; 16], Endpoint>,
+    interfaces: HashMap<MapData, u32, Interface>,
+    tx_ports: DevMapHash<MapData>,
+    counters: Counters,
+}
+
+impl Datapath {
+    /// Loads the programs with room for `route_limit` routes, and takes `directory`, below
+    /// which maps and links are pinned. Nothing is attached yet.
+    ///
+    /// # Errors
+    /// What the kernel refused. What is attached already is left as it is.
+    pub fn load(directory: &Path, route_limit: u32) -> Result<Self> {
+        let pins = Pins::open(directory)?;
+        let cpus = nr_cpus().map_err(|(path, error)| anyhow::anyhow!("read {path}: {error}"))?;
+        let cpus = u32::try_from(cpus).context("count CPUs")?;
+        // Slot 0 is for routes nobody asks about.
+        let slots = route_limit + 1;
+        let mut ebpf = EbpfLoader::new()
+            .btf(None)
+            .map_max_entries(map_names::ROUTES, route_limit)
+            .map_max_entries(map_names::OUTCOMES, OUTCOME_SLOTS * cpus)
+            .map_max_entries(map_names::ROUTE_COUNTERS, slots * cpus)
+            .override_global(globals::ROUTE_SLOTS, &slots, true)
+            .load(OBJECT)
+            .context("load the kernel programs' maps")?;
+        attach::load(&mut ebpf)?;
+        let counters = Counters::new(
+            take(&mut ebpf, map_names::OUTCOMES)?,
+            take(&mut ebpf, map_names::ROUTE_COUNTERS)?,
+            slots,
+            cpus,
+        )?;
+        Ok(Self {
+            routes: typed(&mut ebpf, map_names::ROUTES)?,
+            next_hops: typed(&mut ebpf, map_names::NEXT_HOPS)?,
+            endpoints: typed(&mut ebpf, map_names::ENDPOINTS)?,
+            interfaces: typed(&mut ebpf, map_names::INTERFACES)?,
+            tx_ports: typed(&mut ebpf, map_names::TX_PORTS)?,
+            counters,
+            pins,
+            ebpf,
+        })
+    }
+
+    /// Puts a route into the trie, or another in its place.
+    ///
+    /// # Errors
+    /// When the kernel refuses; a full table says so.
+    pub fn set_route(&mut self, dst: Prefix, route: Route) -> Result<()> {
+        self.routes
+            .insert(&trie_key(dst), route, 0)
+            .with_context(|| format!("set route {dst}"))
+    }
+
+    /// Takes a route out of the trie, where it is there.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn remove_route(&mut self, dst: Prefix) -> Result<()> {
+        gone(self.routes.remove(&trie_key(dst))).with_context(|| format!("remove route {dst}"))
+    }
+
+    /// Describes the next hop that routes with this slot as target use.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_next_hop(&mut self, slot: u32, hop: NextHop) -> Result<()> {
+        self.next_hops
+            .set(slot, hop, 0)
+            .with_context(|| format!("set next hop {slot}"))
+    }
+
+    /// Tells where the container with that address is.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_endpoint(&mut self, address: IpAddr, endpoint: Endpoint) -> Result<()> {
+        self.endpoints
+            .insert(mapped(address), endpoint, 0)
+            .with_context(|| format!("set endpoint {address}"))
+    }
+
+    /// Forgets the container with that address.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn remove_endpoint(&mut self, address: IpAddr) -> Result<()> {
+        gone(self.endpoints.remove(&mapped(address)))
+            .with_context(|| format!("remove endpoint {address}"))
+    }
+
+    /// Describes an interface the programs are, or will be, attached to.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_interface(&mut self, ifindex: u32, interface: Interface) -> Result<()> {
+        self.interfaces
+            .insert(ifindex, interface, 0)
+            .with_context(|| format!("set interface {ifindex}"))
+    }
+
+    /// Forgets an interface.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn remove_interface(&mut self, ifindex: u32) -> Result<()> {
+        gone(self.interfaces.remove(&ifindex))
+            .with_context(|| format!("remove interface {ifindex}"))
+    }
+
+    /// Lets XDP redirect packets out of an interface of the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_tx_port(&mut self, ifindex: u32) -> Result<()> {
+        self.tx_ports
+            .insert(ifindex, ifindex, None, 0)
+            .with_context(|| format!("let XDP send out of interface {ifindex}"))
+    }
+
+    /// Takes that back.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn remove_tx_port(&mut self, ifindex: u32) -> Result<()> {
+        gone(self.tx_ports.remove(ifindex))
+            .with_context(|| format!("keep XDP from sending out of interface {ifindex}"))
+    }
+
+    /// The counters of all routes, by slot, summed over the CPUs.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn route_counters(&self) -> Result<RouteReadings> {
+        self.counters.routes()
+    }
+
+    /// The outcome counters that are not zero, summed over the CPUs.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn outcomes(&self) -> Result<Vec<OutcomeReading>> {
+        self.counters.outcomes()
+    }
+
+    /// Sets the counters of these slots to zero, for the next routes that get them.
+    ///
+    /// # Errors
+    /// When the map cannot be written.
+    pub fn clear_route_counters(&self, slots: &[u32]) -> Result<()> {
+        self.counters.clear_routes(slots)
+    }
+
+    /// Capacities of the maps whose entries come and go; the entries are the caller's to know.
+    #[must_use]
+    pub fn capacities(&self, route_limit: u32) -> Vec<MapFill> {
+        [
+            (map_names::ROUTES, route_limit),
+            (map_names::NEXT_HOPS, NEXT_HOP_SLOTS),
+            (map_names::ENDPOINTS, ENDPOINT_SLOTS),
+            (map_names::INTERFACES, INTERFACE_SLOTS),
+        ]
+        .map(|(map, capacity)| MapFill {
+            map,
+            entries: 0,
+            capacity: u64::from(capacity),
+        })
+        .into()
+    }
+}
+
+fn take(ebpf: &mut Ebpf, name: &str) -> Result<Map> {
+    ebpf.take_map(name)
+        .with_context(|| format!("the object has no map {name}"))
+}
+
+fn typed<T>(ebpf: &mut Ebpf, name: &str) -> Result<T>
+where
+    T: TryFrom<Map, Error = MapError>,
+{
+    take(ebpf, name)?
+        .try_into()
+        .with_context(|| format!("map {name} has another type than this build expects"))
+}
+
+/// Prefix and address as the trie has them.
+fn trie_key(prefix: Prefix) -> Key<[u8; 16]> {
+    let above = if prefix.is_ipv6() { 0 } else { 96 };
+    Key::new(above + u32::from(prefix.length()), mapped(prefix.address()))
+}
+
+/// Removing what is not there is done already.
+fn gone(result: Result<(), MapError>) -> Result<(), MapError> {
+    match result {
+        Err(MapError::KeyNotFound | MapError::ElementNotFound) => Ok(()),
+        Err(MapError::SyscallError(error))
+            if error.io_error.kind() == std::io::ErrorKind::NotFound =>
+        {
+            Ok(())
+        }
+        result => result,
+    }
+}

@@ -1,0 +1,144 @@
+//! The directory in the BPF file system below which maps and links are pinned.
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use nix::{
+    mount::{MsFlags, mount},
+    sys::statfs::{BPF_FS_MAGIC, statfs},
+};
+use routemesh_common::ABI_VERSION;
+
+use super::Hook;
+
+/// Where the BPF file system is, by convention.
+const BPFFS: &str = "/sys/fs/bpf";
+
+/// A directory of ours: `links/HOOK-IFINDEX`, below the version of the maps' layout.
+#[derive(Debug)]
+pub(super) struct Pins {
+    links: PathBuf,
+}
+
+impl Pins {
+    /// Makes the directory, with the BPF file system below it where that is not mounted yet.
+    ///
+    /// # Errors
+    /// When it cannot be made, is on another kind of file system, or belongs to someone else:
+    /// who can write there can put programs of their own in our place.
+    pub(super) fn open(directory: &Path) -> Result<Self> {
+        mount_bpffs(directory)?;
+        make(directory)?;
+        let owner = fs::metadata(directory)
+            .with_context(|| format!("look at {}", directory.display()))?
+            .uid();
+        if owner != nix::unistd::geteuid().as_raw() {
+            bail!(
+                "{} belongs to user {owner}: remove it, or name another directory with --bpffs",
+                directory.display()
+            );
+        }
+        let pins = Self::at(directory);
+        make(&version(directory))?;
+        make(&pins.links)?;
+        Ok(pins)
+    }
+
+    /// The directory as it is, made or not.
+    pub(super) fn at(directory: &Path) -> Self {
+        Self {
+            links: version(directory).join("links"),
+        }
+    }
+
+    /// Where the link of `hook` on the interface is pinned.
+    pub(super) fn link(&self, hook: Hook, ifindex: u32) -> PathBuf {
+        self.links.join(format!("{}-{ifindex}", hook.name()))
+    }
+
+    /// The links that are pinned.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub(super) fn all(&self) -> Result<Vec<(Hook, u32)>> {
+        let entries = match fs::read_dir(&self.links) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error).with_context(|| self.links.display().to_string()),
+        };
+        let mut links = Vec::new();
+        for entry in entries {
+            let name = entry.with_context(|| self.links.display().to_string())?;
+            links.extend(parse(&name.file_name().to_string_lossy()));
+        }
+        Ok(links)
+    }
+}
+
+fn parse(name: &str) -> Option<(Hook, u32)> {
+    let (hook, ifindex) = name.split_once('-')?;
+    let hook = Hook::ALL.into_iter().find(|known| known.name() == hook)?;
+    Some((hook, ifindex.parse().ok()?))
+}
+
+/// The part of the directory that is of this layout of the maps.
+fn version(directory: &Path) -> PathBuf {
+    directory.join(format!("v{ABI_VERSION}"))
+}
+
+fn mount_bpffs(directory: &Path) -> Result<()> {
+    let below = directory.parent().unwrap_or(directory);
+    let is_bpffs = |path: &Path| statfs(path).is_ok_and(|fs| fs.filesystem_type() == BPF_FS_MAGIC);
+    if is_bpffs(below) {
+        return Ok(());
+    }
+    if below == Path::new(BPFFS) {
+        return mount(
+            Some("bpf"),
+            BPFFS,
+            Some("bpf"),
+            MsFlags::empty(),
+            None::<&str>,
+        )
+        .with_context(|| format!("mount the BPF file system on {BPFFS}"));
+    }
+    bail!(
+        "{} is not in a BPF file system: name a directory in one with --bpffs, by default {BPFFS}/routemesh",
+        directory.display()
+    )
+}
+
+fn make(directory: &Path) -> Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(error).with_context(|| format!("make {}", directory.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_pin_reads_back() {
+        let pins = Pins::at(Path::new("/sys/fs/bpf/x"));
+        for hook in Hook::ALL {
+            let path = pins.link(hook, 17);
+            let name = path.file_name().unwrap().to_str().unwrap();
+            assert_eq!(parse(name), Some((hook, 17)));
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_is_no_link() {
+        for name in ["tc", "tc-", "tc-x", "other-3", ""] {
+            assert_eq!(parse(name), None, "{name}");
+        }
+    }
+}

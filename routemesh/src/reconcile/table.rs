@@ -1,0 +1,461 @@
+//! Which route is in force for each prefix.
+//!
+//! Every source keeps its own routes: the host itself, the file, and clients. For a prefix the
+//! host's own comes first, then the clients', then the file's. What changes is noted, prefix by
+//! prefix, until it is in the kernel; so an edit costs what it edits, however large the table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use routemesh_common::{self as common, Family, RouteKind};
+
+use super::{
+    hops::{HopKey, Slots},
+    plan::HostRoute,
+};
+use crate::{
+    api::Applied,
+    model::{Prefix, Route, Source},
+};
+
+/// What a source asks for: the slot of a next hop, or 0 to drop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked(u32);
+
+/// A route in the kernel, as the table wants it, with the counters it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The prefix.
+    pub dst: Prefix,
+    /// What should be in the kernel; none for nothing.
+    pub route: Option<common::Route>,
+}
+
+/// The routes of all sources, and what of them is in the kernel.
+#[derive(Debug, Default)]
+pub struct Table {
+    file: BTreeMap<Prefix, Asked>,
+    cli: BTreeMap<Prefix, Asked>,
+    host: BTreeMap<Prefix, HostRoute>,
+    installed: BTreeMap<Prefix, common::Route>,
+    dirty: BTreeSet<Prefix>,
+    hops: Slots,
+    counters: CounterSlots,
+}
+
+/// One route of one source, as `route list` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// Destinations.
+    pub dst: Prefix,
+    /// Who asked for it.
+    pub source: Source,
+    /// The host's own route, of that source.
+    pub host: Option<HostRoute>,
+    /// The next hop's slot and the next hop, of a direct route.
+    pub hop: Option<(u32, &'a HopKey)>,
+    /// Whether a route of another source comes first.
+    pub overridden: bool,
+    /// What is in the kernel for the prefix.
+    pub installed: Option<common::Route>,
+}
+
+impl Table {
+    /// Takes `routes` in place of the file's.
+    pub fn set_file(&mut self, routes: &[Route]) -> Applied {
+        let mut before = std::mem::take(&mut self.file);
+        let mut applied = Applied::default();
+        for route in routes {
+            let asked = self.asked(route);
+            match before.remove(&route.dst) {
+                Some(old) if old == asked => self.hops.release(old.0),
+                Some(old) => {
+                    self.hops.release(old.0);
+                    self.dirty.insert(route.dst);
+                    applied.changed += 1;
+                }
+                None => {
+                    self.dirty.insert(route.dst);
+                    applied.added += 1;
+                }
+            }
+            self.file.insert(route.dst, asked);
+        }
+        applied.removed = before.len();
+        for (dst, old) in before {
+            self.hops.release(old.0);
+            self.dirty.insert(dst);
+        }
+        applied
+    }
+
+    /// Takes `routes` in place of the host's own.
+    pub fn set_host(&mut self, routes: &BTreeMap<Prefix, HostRoute>) {
+        let difference = super::diff(routes, &self.host);
+        let changed = difference.set.iter().map(|(dst, _)| *dst);
+        self.dirty.extend(changed.chain(difference.remove));
+        self.host.clone_from(routes);
+    }
+
+    /// Sets a client's route; says whether there was one already.
+    pub fn set_cli(&mut self, route: &Route) -> bool {
+        let asked = self.asked(route);
+        let before = self.cli.insert(route.dst, asked);
+        if let Some(old) = before {
+            self.hops.release(old.0);
+        }
+        self.dirty.insert(route.dst);
+        before.is_some()
+    }
+
+    /// Removes a client's route; says whether there was one.
+    pub fn remove_cli(&mut self, dst: Prefix) -> bool {
+        let before = self.cli.remove(&dst);
+        if let Some(old) = before {
+            self.hops.release(old.0);
+            self.dirty.insert(dst);
+        }
+        before.is_some()
+    }
+
+    /// Removes all routes of clients; says how many there were.
+    pub fn flush_cli(&mut self) -> usize {
+        let all: Vec<Prefix> = self.cli.keys().copied().collect();
+        all.into_iter().filter(|dst| self.remove_cli(*dst)).count()
+    }
+
+    /// Notes that the next hops in these slots became reachable or ceased to be.
+    pub fn hops_changed(&mut self, slots: &BTreeSet<u32>) {
+        if slots.is_empty() {
+            return;
+        }
+        let uses = |(dst, asked): (&Prefix, &Asked)| slots.contains(&asked.0).then_some(*dst);
+        self.dirty.extend(self.file.iter().filter_map(uses));
+        self.dirty.extend(self.cli.iter().filter_map(uses));
+    }
+
+    /// What differs between kernel and table. A change is offered until it is [`Self::done`].
+    /// Routes to be removed come last, so that no packet falls between an old and a new one.
+    pub fn pending(&mut self, reachable: impl Fn(u32) -> bool) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for dst in std::mem::take(&mut self.dirty) {
+            let route = self.wanted(dst, &reachable);
+            let now = self.installed.get(&dst).copied();
+            if route.map(|route| common::Route {
+                counter: 0,
+                ..route
+            }) == now.map(|route| common::Route {
+                counter: 0,
+                ..route
+            }) {
+                continue;
+            }
+            let counter = now.map(|route| route.counter);
+            let route = route.map(|route| common::Route {
+                counter: counter.unwrap_or_else(|| self.counters.take()),
+                ..route
+            });
+            self.dirty.insert(dst);
+            changes.push(Change { dst, route });
+        }
+        changes.sort_by_key(|change| change.route.is_none());
+        changes
+    }
+
+    /// Notes that a change is in the kernel. Says which counters nobody uses any more.
+    pub fn done(&mut self, change: &Change) -> Option<u32> {
+        self.dirty.remove(&change.dst);
+        match change.route {
+            Some(route) => {
+                self.installed.insert(change.dst, route);
+                None
+            }
+            None => {
+                let counter = self.installed.remove(&change.dst)?.counter;
+                self.counters.give_back(counter);
+                Some(counter)
+            }
+        }
+    }
+
+    /// Notes that the kernel refused a change; it is offered again.
+    pub fn failed(&mut self, change: &Change) {
+        if let (Some(route), None) = (change.route, self.installed.get(&change.dst)) {
+            self.counters.give_back(route.counter);
+        }
+    }
+
+    /// The next hops in use.
+    #[must_use]
+    pub fn hops(&self) -> &Slots {
+        &self.hops
+    }
+
+    /// Who else has a route for exactly this prefix.
+    #[must_use]
+    pub fn sources_of(&self, dst: Prefix) -> Vec<Source> {
+        [
+            (Source::Kernel, self.host.contains_key(&dst)),
+            (Source::Cli, self.cli.contains_key(&dst)),
+            (Source::File, self.file.contains_key(&dst)),
+        ]
+        .into_iter()
+        .filter_map(|(source, has)| has.then_some(source))
+        .collect()
+    }
+
+    /// Routes of the host itself, the file and clients.
+    #[must_use]
+    pub fn counts(&self) -> [usize; 3] {
+        [self.host.len(), self.file.len(), self.cli.len()]
+    }
+
+    /// How many routes are in the kernel.
+    #[must_use]
+    pub fn installed(&self) -> usize {
+        self.installed.len()
+    }
+
+    /// Prefixes for which the kernel does not have what it should.
+    #[must_use]
+    pub fn unsettled(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// Whether the kernel refused what this prefix should have.
+    #[must_use]
+    pub fn is_unsettled(&self, dst: Prefix) -> bool {
+        self.dirty.contains(&dst)
+    }
+
+    /// Every route of every source, by prefix.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let prefixes: BTreeSet<Prefix> = self
+            .host
+            .keys()
+            .chain(self.file.keys())
+            .chain(self.cli.keys())
+            .copied()
+            .collect();
+        prefixes.into_iter().flat_map(|dst| self.rows_of(dst))
+    }
+
+    /// The routes for exactly this prefix, the one in force first.
+    pub fn rows_of(&self, dst: Prefix) -> impl Iterator<Item = Row<'_>> {
+        let host = self
+            .host
+            .get(&dst)
+            .map(|route| (Source::Kernel, Some(*route), None));
+        let cli = self
+            .cli
+            .get(&dst)
+            .map(|asked| (Source::Cli, None, Some(*asked)));
+        let file = self
+            .file
+            .get(&dst)
+            .map(|asked| (Source::File, None, Some(*asked)));
+        [host, cli, file].into_iter().flatten().enumerate().map(
+            move |(place, (source, host, asked))| Row {
+                dst,
+                source,
+                host,
+                hop: asked.and_then(|asked| Some((asked.0, self.hops.key(asked.0)?))),
+                overridden: place > 0,
+                installed: self.installed.get(&dst).copied(),
+            },
+        )
+    }
+
+    fn asked(&mut self, route: &Route) -> Asked {
+        Asked(HopKey::of(route).map_or(0, |key| self.hops.take(&key)))
+    }
+
+    fn wanted(&self, dst: Prefix, reachable: impl Fn(u32) -> bool) -> Option<common::Route> {
+        let route = |kind, source: Source, target| common::Route {
+            kind,
+            family: if dst.is_ipv6() {
+                Family::V6
+            } else {
+                Family::V4
+            },
+            source: source as u8,
+            reserved: 0,
+            target,
+            counter: 0,
+        };
+        if let Some(host) = self.host.get(&dst) {
+            return Some(route(host.kind, Source::Kernel, host.ifindex));
+        }
+        let cli = self.cli.get(&dst).map(|asked| (Source::Cli, *asked));
+        let file = self.file.get(&dst).map(|asked| (Source::File, *asked));
+        let (source, Asked(slot)) = cli.or(file)?;
+        if slot == 0 {
+            return Some(route(RouteKind::BLACKHOLE, source, 0));
+        }
+        reachable(slot).then(|| route(RouteKind::DIRECT, source, slot))
+    }
+}
+
+/// Slots of route counters; 0 is never given out.
+#[derive(Debug, Default)]
+struct CounterSlots {
+    free: Vec<u32>,
+    next: u32,
+}
+
+impl CounterSlots {
+    fn take(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.next += 1;
+            self.next
+        })
+    }
+
+    fn give_back(&mut self, slot: u32) {
+        self.free.push(slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Action;
+
+    fn direct(dst: &str, via: &str) -> Route {
+        Route {
+            dst: dst.parse().unwrap(),
+            action: Action::Direct {
+                via: via.parse().unwrap(),
+                dev: None,
+            },
+            mtu: None,
+        }
+    }
+
+    fn blackhole(dst: &str) -> Route {
+        Route {
+            action: Action::Blackhole,
+            ..direct(dst, "192.0.2.1")
+        }
+    }
+
+    /// Does all that is pending; tells the prefixes set and removed.
+    fn settle(table: &mut Table) -> (Vec<String>, Vec<String>) {
+        let changes = table.pending(|_| true);
+        for change in &changes {
+            table.done(change);
+        }
+        let names = |set: bool| {
+            changes
+                .iter()
+                .filter(|change| change.route.is_some() == set)
+                .map(|change| change.dst.to_string())
+                .collect()
+        };
+        (names(true), names(false))
+    }
+
+    #[test]
+    fn a_reload_touches_what_differs_and_nothing_else() {
+        let mut table = Table::default();
+        table.set_file(&[
+            direct("10.1.0.0/24", "192.0.2.1"),
+            direct("10.2.0.0/24", "192.0.2.1"),
+        ]);
+        settle(&mut table);
+        let applied = table.set_file(&[
+            direct("10.1.0.0/24", "192.0.2.1"),
+            direct("10.2.0.0/24", "192.0.2.2"),
+            direct("10.3.0.0/24", "192.0.2.1"),
+        ]);
+        assert_eq!((applied.added, applied.changed, applied.removed), (1, 1, 0));
+        let (set, removed) = settle(&mut table);
+        assert_eq!(set, ["10.2.0.0/24", "10.3.0.0/24"]);
+        assert!(removed.is_empty());
+    }
+
+    #[test]
+    fn a_clients_route_hides_the_files_and_uncovers_it_again() {
+        let mut table = Table::default();
+        table.set_file(&[direct("10.1.0.0/24", "192.0.2.1")]);
+        settle(&mut table);
+        let dst = "10.1.0.0/24".parse().unwrap();
+        table.set_cli(&blackhole("10.1.0.0/24"));
+        settle(&mut table);
+        let rows: Vec<Row<'_>> = table.rows_of(dst).collect();
+        assert_eq!((rows[0].source, rows[0].overridden), (Source::Cli, false));
+        assert_eq!((rows[1].source, rows[1].overridden), (Source::File, true));
+        assert_eq!(rows[0].installed.unwrap().kind, RouteKind::BLACKHOLE);
+        assert!(table.remove_cli(dst));
+        settle(&mut table);
+        let row = table.rows_of(dst).next().unwrap();
+        assert_eq!(row.installed.unwrap().kind, RouteKind::DIRECT);
+    }
+
+    #[test]
+    fn the_hosts_own_route_comes_before_all() {
+        let mut table = Table::default();
+        table.set_cli(&blackhole("10.1.0.1/32"));
+        let own = HostRoute {
+            kind: RouteKind::HOST,
+            ifindex: 3,
+        };
+        table.set_host(&BTreeMap::from([("10.1.0.1".parse().unwrap(), own)]));
+        settle(&mut table);
+        let row = table.rows().next().unwrap();
+        assert_eq!(row.installed.unwrap().kind, RouteKind::HOST);
+    }
+
+    #[test]
+    fn routes_of_a_hop_that_leads_nowhere_are_taken_out_and_put_back() {
+        let mut table = Table::default();
+        table.set_file(&[
+            direct("10.1.0.0/24", "192.0.2.1"),
+            direct("10.2.0.0/24", "192.0.2.2"),
+        ]);
+        settle(&mut table);
+        let slot = table.rows().next().unwrap().hop.unwrap().0;
+        table.hops_changed(&BTreeSet::from([slot]));
+        let changes = table.pending(|other| other != slot);
+        assert_eq!(changes.len(), 1);
+        assert_eq!(changes[0].route, None);
+        table.done(&changes[0]);
+        table.hops_changed(&BTreeSet::from([slot]));
+        assert_eq!(settle(&mut table).0, ["10.1.0.0/24"]);
+    }
+
+    #[test]
+    fn what_the_kernel_refused_is_offered_again() {
+        let mut table = Table::default();
+        table.set_cli(&blackhole("10.1.0.0/24"));
+        let changes = table.pending(|_| true);
+        table.failed(&changes[0]);
+        assert_eq!(table.unsettled(), 1);
+        assert_eq!(table.pending(|_| true).len(), 1);
+    }
+
+    #[test]
+    fn additions_come_before_removals() {
+        let mut table = Table::default();
+        table.set_file(&[blackhole("10.0.0.0/8")]);
+        settle(&mut table);
+        table.set_file(&[blackhole("10.1.0.0/16")]);
+        let order: Vec<bool> = table
+            .pending(|_| true)
+            .iter()
+            .map(|change| change.route.is_some())
+            .collect();
+        assert_eq!(order, [true, false]);
+    }
+
+    #[test]
+    fn a_prefix_keeps_its_counters_when_its_route_changes() {
+        let mut table = Table::default();
+        table.set_cli(&blackhole("10.1.0.0/24"));
+        settle(&mut table);
+        let before = table.rows().next().unwrap().installed.unwrap().counter;
+        table.set_cli(&direct("10.1.0.0/24", "192.0.2.1"));
+        settle(&mut table);
+        let after = table.rows().next().unwrap().installed.unwrap().counter;
+        assert_eq!(before, after);
+    }
+}
