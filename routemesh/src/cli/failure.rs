@@ -2,7 +2,10 @@
 
 use anyhow::Error;
 
-use crate::api::{ClientError, ErrorKind};
+use crate::{
+    api::{ClientError, ErrorKind},
+    config::Report,
+};
 
 /// The words on the command line, or a file named there, make no sense. Exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +23,7 @@ pub fn exit_code(error: &Error) -> u8 {
 }
 
 fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
-    if error.is::<Usage>() {
+    if error.is::<Usage>() || error.is::<Report>() {
         return Some(2);
     }
     error.downcast_ref().map(|error| match error {

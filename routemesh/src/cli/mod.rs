@@ -1,8 +1,11 @@
 //! The commands that ask a running daemon, and those that need none.
 //!
-//! One file an object. They speak to the control socket and to nothing else.
+//! One file an object. They speak to the control socket and to nothing else; only `daemon` and
+//! `detach` go to the kernel.
 
 mod config;
+mod daemon;
+mod detach;
 mod docs;
 mod endpoint;
 mod failure;
@@ -72,6 +75,10 @@ pub struct Global {
 /// The objects of the command line.
 #[derive(Debug, Subcommand)]
 pub enum Object {
+    /// Forward packets: attach the programs and keep them in step, until told to end
+    Daemon(daemon::Arguments),
+    /// Take everything of routemesh out of the kernel
+    Detach(detach::Arguments),
     /// Routes: what is desired, and what is in force
     #[command(visible_alias = "routes", alias = "r")]
     Route(route::Arguments),
@@ -111,6 +118,8 @@ pub enum Object {
 pub fn run(global: &Global, object: &Object, command: Command) -> Result<()> {
     let session = || Session::new(global);
     match object {
+        Object::Daemon(arguments) => daemon::run(&global.socket, arguments),
+        Object::Detach(arguments) => detach::run(&global.socket, global.quiet, arguments),
         Object::Route(arguments) => route::run(&session()?, arguments),
         Object::Endpoint(_) => endpoint::run(&session()?),
         Object::Link(_) => link::run(&session()?),
