@@ -46,7 +46,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// What keeps it from starting.
-pub fn run(socket: &Path, arguments: &Arguments) -> Result<()> {
+pub(super) fn run(socket: &Path, arguments: &Arguments) -> Result<()> {
     start_logging();
     let default = PathBuf::from(DEFAULT_FILE);
     let file = match &arguments.config {

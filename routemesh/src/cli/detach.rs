@@ -10,7 +10,7 @@ use crate::{api::Client, datapath};
 
 /// Where programs and maps are pinned.
 #[derive(Args, Debug)]
-pub struct Bpffs {
+pub(super) struct Bpffs {
     /// Directory in the BPF file system where maps and links are pinned
     #[arg(
         long = "bpffs",
@@ -36,7 +36,7 @@ pub struct Arguments {
 ///
 /// # Errors
 /// What could not be removed.
-pub fn run(socket: &Path, quiet: bool, arguments: &Arguments) -> Result<()> {
+pub(super) fn run(socket: &Path, quiet: bool, arguments: &Arguments) -> Result<()> {
     if !arguments.all {
         let text = "say --all: it ends all forwarding of this host by routemesh";
         return Err(Usage(text.to_owned()).into());

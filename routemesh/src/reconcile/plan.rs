@@ -122,7 +122,7 @@ fn host_addresses(plan: &mut Plan, world: &World) {
         let addresses = interface
             .addresses
             .iter()
-            .filter(|own| !own.addr().is_loopback());
+            .filter(|own| !own.addr().is_loopback() && !is_link_local(own.addr()));
         for own in addresses {
             plan.routes.insert(Prefix::host(own.addr()), route);
             // A link of two addresses has neither broadcast nor anycast (RFC 3021, RFC 6164).
@@ -133,6 +133,14 @@ fn host_addresses(plan: &mut Plan, world: &World) {
                 }
             }
         }
+    }
+}
+
+/// Packets to link-local addresses are the stack's whatever the table says.
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
     }
 }
 
@@ -187,7 +195,7 @@ fn described(interface: &model::Interface, row: u32) -> Interface {
     for own in interface.addresses.iter().rev() {
         match own.addr() {
             IpAddr::V4(address) => ipv4 = address.octets(),
-            IpAddr::V6(address) if address.is_unicast_link_local() && ipv6 != [0; 16] => {}
+            IpAddr::V6(_) if is_link_local(own.addr()) && ipv6 != [0; 16] => {}
             IpAddr::V6(address) => ipv6 = address.octets(),
         }
     }
