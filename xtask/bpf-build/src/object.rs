@@ -35,15 +35,17 @@ impl Object {
     ///
     /// # Errors
     ///
-    /// If the named object is not a file, or a tool is missing.
+    /// If the named object is not a file named by its absolute path, or a tool is missing.
     pub fn find() -> Result<Self> {
         if let Some(named) = env::var_os(OBJECT_VARIABLE) {
             let path = PathBuf::from(named);
+            let name = path.display();
+            // Build scripts and verbs run in different directories.
             ensure!(
-                path.is_file(),
-                "{OBJECT_VARIABLE}={}: no such file",
-                path.display()
+                path.is_absolute(),
+                "{OBJECT_VARIABLE}={name}: not an absolute path"
             );
+            ensure!(path.is_file(), "{OBJECT_VARIABLE}={name}: no such file");
             return Ok(Self::Prebuilt(path));
         }
         let compiler = find_compiler(&Host);
