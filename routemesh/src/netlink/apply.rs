@@ -80,6 +80,7 @@ mod tests {
                 index: 7,
                 name: "docker0".to_owned(),
                 mac: STATION,
+                peer_elsewhere: false,
                 mtu: 1500,
                 up: true,
                 kind: Some("bridge".to_owned()),
