@@ -10,6 +10,8 @@ use crate::{
 
 /// How to build.
 #[derive(Args)]
+// Other verbs take these options with their own, which are a group of the same name.
+#[group(skip)]
 pub(crate) struct Options {
     /// Optimise the daemon; the eBPF programs always are
     #[arg(long)]

@@ -49,3 +49,15 @@ fn verb(verb: Verb) -> Result<ExitCode> {
     }
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Verb;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Verb::command().debug_assert();
+    }
+}
