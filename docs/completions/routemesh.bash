@@ -22,6 +22,12 @@ _routemesh() {
             routemesh,config)
                 cmd="routemesh__subcmd__config"
                 ;;
+            routemesh,daemon)
+                cmd="routemesh__subcmd__daemon"
+                ;;
+            routemesh,detach)
+                cmd="routemesh__subcmd__detach"
+                ;;
             routemesh,docs)
                 cmd="routemesh__subcmd__docs"
                 ;;
@@ -116,7 +122,7 @@ _routemesh() {
 
     case "${cmd}" in
         routemesh)
-            opts="-o -j -p -4 -6 -q -h -V --socket --output --json --pretty --quiet --help --version route routes endpoint endpoints link links status stats outcomes config reload completions docs"
+            opts="-o -j -p -4 -6 -q -h -V --socket --output --json --pretty --quiet --help --version daemon detach route routes endpoint endpoints link links status stats outcomes config reload completions docs"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -253,6 +259,82 @@ _routemesh() {
             fi
             case "${prev}" in
                 --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        routemesh__subcmd__daemon)
+            opts="-c -u -o -j -p -4 -6 -q -h --config --uplink --bpffs --detach-on-exit --socket --output --json --pretty --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uplink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bpffs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        routemesh__subcmd__detach)
+            opts="-o -j -p -4 -6 -q -h --all --bpffs --socket --output --json --pretty --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --bpffs)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -36,6 +36,8 @@ complete -c routemesh -n "__fish_routemesh_needs_command" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_needs_command" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routemesh -n "__fish_routemesh_needs_command" -s V -l version -d 'Print version'
+complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "daemon" -d 'Forward packets: attach the programs and keep them in step, until told to end'
+complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "detach" -d 'Take everything of routemesh out of the kernel'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "route" -d 'Routes: what is desired, and what is in force'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "routes" -d 'Routes: what is desired, and what is in force'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "endpoint" -d 'Containers of this host'
@@ -49,6 +51,34 @@ complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "config" -d 'The
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "reload" -d 'Have the daemon read its configuration file again and apply the difference'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "docs" -d 'Write the generated part of docs/'
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s c -l config -d 'Configuration file; by default /etc/routemesh/config.toml, or where that is missing, the one built in' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s u -l uplink -d 'Uplink to use in place of the file\'s: INTERFACE or INTERFACE:MODE, MODE one of auto, xdp, xdp-generic, tc; may be given many times' -r
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -l bpffs -d 'Directory in the BPF file system where maps and links are pinned' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -l socket -d 'Control socket of the daemon' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
+wide\t'All columns'
+json\t'JSON, on one line'
+yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -l detach-on-exit -d 'Take everything out of the kernel at the end, instead of leaving it to forward'
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s j -l json -d 'Print JSON: short for `-o json`'
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s p -l pretty -d 'Print JSON on many lines, indented'
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s 4 -d 'IPv4 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s 6 -d 'IPv6 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -l bpffs -d 'Directory in the BPF file system where maps and links are pinned' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -l socket -d 'Control socket of the daemon' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
+wide\t'All columns'
+json\t'JSON, on one line'
+yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -l all -d 'Everything: programs, maps and links, from all interfaces'
+complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s j -l json -d 'Print JSON: short for `-o json`'
+complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s p -l pretty -d 'Print JSON on many lines, indented'
+complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s 4 -d 'IPv4 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s 6 -d 'IPv6 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and not __fish_seen_subcommand_from list show ls add replace del delete get flush" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and not __fish_seen_subcommand_from list show ls add replace del delete get flush" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
