@@ -6,13 +6,20 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser};
 use routemesh::cli;
 
+const AFTER_HELP: &str = "\
+Words may be shortened, as `routemesh r a 10.1.0.0/24 via 192.0.2.1`; an object alone is listed.
+
+Exit codes: 0 done, 1 failed, 2 usage or bad configuration, 3 daemon not reachable, 4 not found, \
+5 not permitted.";
+
 /// Forwards packets between containers on many hosts, with XDP and tc programs
 #[derive(Debug, Parser)]
 #[command(
     name = "routemesh",
     version,
     infer_subcommands = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_long_help = AFTER_HELP
 )]
 struct Arguments {
     #[command(flatten)]
@@ -55,7 +62,7 @@ mod tests {
             "routemesh route",
             "routemesh r",
             "routemesh route list -4 -j",
-            "routemesh rou a 10.1.0.0/24 via 192.0.2.1 dev eth0 -j",
+            "routemesh r a 10.1.0.0/24 via 192.0.2.1 dev eth0 -j",
             "routemesh route add -b -",
             "routemesh stats --watch -d 0.5 -n 3",
             "routemesh -o yaml config show --defaults",

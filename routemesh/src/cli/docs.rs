@@ -56,9 +56,7 @@ fn save(path: PathBuf, page: &[u8]) -> Result<()> {
 /// The help text of every command; what all of them take is told once, with the first.
 fn commands(mut command: Command) -> String {
     let mut page = String::from(
-        "# Commands\n\nThe help texts, as `routemesh OBJECT VERB --help` prints them.\n\n\
-         Exit codes: 0 done, 1 failed, 2 usage or bad configuration, 3 daemon not reachable, \
-         4 not found, 5 not permitted.\n",
+        "# Commands\n\nThe help texts, as `routemesh OBJECT VERB --help` prints them.\n",
     );
     describe(&mut page, &mut command);
     page
