@@ -24,7 +24,7 @@ impl Sum {
     #[must_use]
     #[inline(always)]
     pub fn bytes<const N: usize>(self, bytes: &[u8; N]) -> Self {
-        const { assert!(N % 2 == 0) }
+        const { assert!(N.is_multiple_of(2)) }
         let mut sum = self.0;
         let mut at = 0;
         while at + 4 <= N {

@@ -40,6 +40,9 @@ pub struct Arguments {
     /// Take everything out of the kernel at the end, instead of leaving it to forward
     #[arg(long)]
     detach_on_exit: bool,
+    /// Have the kernel programs log what should not happen; costs some speed
+    #[arg(long)]
+    bpf_log: bool,
 }
 
 /// Runs the daemon.
@@ -61,6 +64,7 @@ pub(super) fn run(socket: &Path, arguments: &Arguments) -> Result<()> {
         socket: socket.to_owned(),
         bpffs: arguments.bpffs.directory.clone(),
         detach_on_exit: arguments.detach_on_exit,
+        bpf_log: arguments.bpf_log,
     })
 }
 

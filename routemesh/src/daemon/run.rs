@@ -19,7 +19,7 @@ use super::{Daemon, Origin};
 use crate::{
     api::{Control as _, SharedControl},
     config::Config,
-    datapath::{self, Datapath},
+    datapath::{self, Datapath, KernelLog},
     model::World,
     netlink::Follower,
     server,
@@ -40,6 +40,8 @@ pub struct Options {
     pub bpffs: PathBuf,
     /// Whether to take everything out of the kernel at the end. Otherwise forwarding goes on.
     pub detach_on_exit: bool,
+    /// Whether the kernel programs log what should not happen.
+    pub bpf_log: bool,
 }
 
 /// Runs until SIGINT or SIGTERM.
@@ -65,7 +67,12 @@ async fn serve(options: &Options) -> Result<()> {
     };
     let (follower, world) = Follower::start().await?;
     warn_of_problems(&config, &world);
-    let datapath = Datapath::load(&options.bpffs, config.limits.routes)?;
+    let mut datapath = Datapath::load(&options.bpffs, config.limits.routes, options.bpf_log)?;
+    let kernel_log = if options.bpf_log {
+        Some(datapath.kernel_log()?)
+    } else {
+        None
+    };
     let daemon = Daemon::new(options.origin.clone(), config, world, datapath);
     let daemon = Arc::new(Mutex::new(daemon));
     lock(&daemon).sync();
@@ -75,6 +82,7 @@ async fn serve(options: &Options) -> Result<()> {
     let ended = tokio::select! {
         () = server::serve(listener, Arc::clone(&control)) => Ok(()),
         () = serve_metrics(metrics, control) => Ok(()),
+        () = follow_log(kernel_log) => Ok(()),
         result = follow(&daemon, follower, signals) => result,
     };
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
@@ -99,6 +107,13 @@ async fn serve_metrics(listener: Option<TcpListener>, control: SharedControl) {
         Some(listener) => server::serve_metrics(listener, control).await,
         None => std::future::pending().await,
     }
+}
+
+async fn follow_log(log: Option<KernelLog>) {
+    if let Some(log) = log {
+        log.run().await;
+    }
+    std::future::pending().await
 }
 
 /// At the start an interface may be missing that comes later, so what does not fit the host is

@@ -7,6 +7,7 @@
 mod attach;
 mod counters;
 mod detach;
+mod log;
 mod pins;
 
 use std::{net::IpAddr, path::Path};
@@ -31,6 +32,7 @@ use crate::{
 pub use attach::{Attached, Hook};
 pub use counters::{OutcomeReading, RouteReadings};
 pub use detach::{Detached, detach_all};
+pub use log::KernelLog;
 
 /// The object with the programs, as built for this binary.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/datapath.o"));
@@ -49,11 +51,12 @@ pub struct Datapath {
 
 impl Datapath {
     /// Loads the programs with room for `route_limit` routes, and takes `directory`, below
-    /// which maps and links are pinned. Nothing is attached yet.
+    /// which maps and links are pinned. Nothing is attached yet. The programs log only where
+    /// `log` says so.
     ///
     /// # Errors
     /// What the kernel refused. What is attached already is left as it is.
-    pub fn load(directory: &Path, route_limit: u32) -> Result<Self> {
+    pub fn load(directory: &Path, route_limit: u32, log: bool) -> Result<Self> {
         let pins = Pins::open(directory)?;
         let cpus = nr_cpus().map_err(|(path, error)| anyhow::anyhow!("read {path}: {error}"))?;
         let cpus = u32::try_from(cpus).context("count CPUs")?;
@@ -65,6 +68,7 @@ impl Datapath {
             .map_max_entries(map_names::OUTCOMES, OUTCOME_SLOTS * cpus)
             .map_max_entries(map_names::ROUTE_COUNTERS, slots * cpus)
             .override_global(globals::ROUTE_SLOTS, &slots, true)
+            .override_global(aya_log::LEVEL, if log { &log::ON } else { &log::OFF }, true)
             .load(OBJECT)
             .context("load the kernel programs' maps")?;
         attach::load(&mut ebpf)?;
@@ -84,6 +88,14 @@ impl Datapath {
             pins,
             ebpf,
         })
+    }
+
+    /// The programs' log. Wants a tokio runtime around it.
+    ///
+    /// # Errors
+    /// When it cannot be opened, as the second time.
+    pub fn kernel_log(&mut self) -> Result<KernelLog> {
+        KernelLog::open(&mut self.ebpf)
     }
 
     /// Puts a route into the trie, or another in its place.

@@ -12,6 +12,7 @@ use aya_ebpf::{
     },
     programs::{TcContext, XdpContext},
 };
+use aya_log_ebpf::warn;
 use routemesh_common::{Family, Outcome};
 use routemesh_ebpf::{
     packet::Packet,
@@ -71,6 +72,18 @@ impl Tc {
     pub(crate) fn ifindex(&self) -> u32 {
         // SAFETY: the context is the kernel's and outlives the program; so below.
         unsafe { (*self.0.skb.skb).ifindex }
+    }
+
+    /// Tells of a packet that a helper refused: it should not happen, so it is worth a word where
+    /// someone listens (`routemesh daemon --bpf-log`). Otherwise the verifier removes this.
+    #[inline(always)]
+    pub(crate) fn log_failure(&self) {
+        warn!(
+            &self.0,
+            "a helper refused a packet of {} bytes from interface {}",
+            self.length(),
+            self.ifindex()
+        );
     }
 
     /// Bytes of the frame in all.

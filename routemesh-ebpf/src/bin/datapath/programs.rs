@@ -32,6 +32,9 @@ pub(crate) fn rm_tc(ctx: TcContext) -> i32 {
         Ok(sent) => (sent.outcome, sent.action as i32),
         Err(outcome) => (on_port(interface, outcome), tc_verdict(outcome)),
     };
+    if outcome == Outcome::HelperFailed {
+        tc.log_failure();
+    }
     count::outcome(interface.row, outcome, bytes);
     action
 }
