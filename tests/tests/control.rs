@@ -75,7 +75,12 @@ fn routes_are_added_replaced_found_and_deleted() {
 #[test]
 fn routes_of_the_file_and_of_the_cli_are_kept_apart() {
     let (_lab, a) = lone_host_with(&route("10.1.0.0/16", "192.168.100.2"));
-    a.cli_ok(&["route", "add", "10.1.0.0/16", "via", "192.168.100.3"])
+    let words = ["10.1.0.0/16", "via", "192.168.100.3"];
+    let refused = a
+        .cli(&[&["route", "add"], words.as_slice()].concat())
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1), "the file has it");
+    a.cli_ok(&[&["route", "replace"], words.as_slice()].concat())
         .unwrap();
     let states = || {
         let routes = a.cli_json(&["route", "list"]).unwrap();

@@ -31,9 +31,25 @@ fn traffic_heals_after_an_uplink_is_replaced() {
     let pair = Pair::new().unwrap();
     let (a, _b) = pair.routemesh("tc").unwrap();
     both_ways(&pair);
+    let link = pair
+        .a
+        .host
+        .run(["ip", "-o", "link", "show", "eth0"])
+        .unwrap();
+    let mac = link
+        .split_whitespace()
+        .skip_while(|word| *word != "link/ether")
+        .nth(1)
+        .unwrap();
     pair.a.host.ip("link del eth0").unwrap();
     heals_to(&a, "eth0", "missing");
     pair.a.host.plug("eth0", pair.lab.wire()).unwrap();
+    // As a NIC whose driver was loaded anew: had it another MAC, host B's kernel would believe
+    // in the old one for as long as its neighbour entry is fresh.
+    pair.a
+        .host
+        .ip(&format!("link set eth0 address {mac}"))
+        .unwrap();
     both_ways(&pair);
 }
 
@@ -114,7 +130,7 @@ fn traffic_heals_after_an_uplink_changes_its_address() {
     both_ways(&pair);
     pair.a
         .host
-        .ip("addr add 192.168.100.77/24 dev eth0\naddr del 192.168.100.1/24 dev eth0")
+        .ip("addr del 192.168.100.1/24 dev eth0\naddr add 192.168.100.77/24 dev eth0")
         .unwrap();
     b.cli_ok(&["route", "replace", "10.100.0.0/24", "via", "192.168.100.77"])
         .unwrap();

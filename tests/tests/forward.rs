@@ -224,7 +224,7 @@ fn the_more_specific_route_wins() {
         .report(&pair.a.container, pair.b.container.v4())
         .unwrap();
     assert!(report.contains(" 0 received"), "{report}");
-    assert_eq!(a.packets("tc", "blackhole").unwrap(), 3);
+    assert_eq!(a.packets("port", "blackhole").unwrap(), 3);
 }
 
 #[test]

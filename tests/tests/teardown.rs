@@ -20,15 +20,12 @@ fn an_ended_daemon_leaves_nothing_behind() {
 fn an_ended_daemon_leaves_the_host_as_it_was() {
     let pair = Pair::new().unwrap();
     let state = || {
-        let links = pair.a.host.run(["ip", "-d", "-o", "link"]).unwrap();
-        // The counters of a bridge's timers run.
-        let links: Vec<_> = links
-            .lines()
-            .map(|line| line.split(" bridge ").next())
-            .collect();
-        let addresses = pair.a.host.run(["ip", "-o", "addr"]).unwrap();
-        let routes = pair.a.host.run(["ip", "route"]).unwrap();
-        format!("{links:?}\n{addresses}\n{routes}")
+        let commands = ["ip -d -o link", "ip -o addr", "ip route", "ip -6 route"];
+        let texts = commands.map(|words| pair.a.host.run(["sh", "-c", words]).unwrap());
+        // A bridge's timers run.
+        let lines = texts.iter().flat_map(|text| text.lines());
+        let whole = lines.map(|line| line.split(" bridge").next().unwrap_or(line).to_owned());
+        whole.collect::<Vec<_>>()
     };
     let before = state();
     let (mut a, _b) = pair.routemesh("xdp").unwrap();

@@ -259,7 +259,8 @@ impl Routemesh {
         request(&self.socket(), method, path, body)
     }
 
-    /// Packets that ended in the outcome of that label at a hook (`tc` or `xdp`), over all
+    /// Packets that ended in the outcome of that label at a hook (`xdp`, `tc`, or `port` of a bridge), over
+    /// all
     /// interfaces.
     ///
     /// # Errors
