@@ -228,6 +228,68 @@ fn the_more_specific_route_wins() {
 }
 
 #[test]
+fn ipv4_goes_by_way_of_an_ipv6_next_hop() {
+    for mode in ["tc", "xdp"] {
+        let pair = Pair::new().unwrap();
+        let (a, _b) = pair.routemesh(mode).unwrap();
+        let route = ["route", "replace", "10.200.0.0/24", "via", "fd00:100::2"];
+        a.cli_ok(&route).unwrap();
+        let (from, to) = (&pair.a.container, &pair.b.container);
+        Ping::of(3000).run(from, to.v4()).unwrap();
+        tcp_stream(from, to, to.v4(), MIB).unwrap();
+    }
+}
+
+#[test]
+fn a_route_with_an_mtu_of_its_own_tells_it_to_senders() {
+    let pair = Pair::new().unwrap();
+    let (a, _b) = pair.routemesh("tc").unwrap();
+    let words = ["10.200.0.0/24", "via", "192.168.100.2", "mtu", "1300"];
+    a.cli_ok(&[&["route", "replace"], words.as_slice()].concat())
+        .unwrap();
+    let ping = Ping {
+        dont_fragment: true,
+        ..Ping::of(1350)
+    };
+    let report = ping
+        .report(&pair.a.container, pair.b.container.v4())
+        .unwrap();
+    assert!(report.contains("mtu = 1300"), "{report}");
+    tcp_stream(
+        &pair.a.container,
+        &pair.b.container,
+        pair.b.container.v4(),
+        MIB,
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_default_route_leaves_the_host_its_own_traffic() {
+    let pair = Pair::new().unwrap();
+    let (a, _b) = pair.routemesh("tc").unwrap();
+    a.cli_ok(&["route", "flush"]).unwrap();
+    a.cli_ok(&["route", "add", "default", "via", "192.168.100.2"])
+        .unwrap();
+    a.cli_ok(&["route", "add", "default", "via", "fd00:100::2"])
+        .unwrap();
+    Ping::default()
+        .run(&pair.a.host, pair.b.host.v4().into())
+        .unwrap();
+    Ping::default()
+        .run(&pair.a.host, pair.b.host.v6().into())
+        .unwrap();
+    for gateway in ["10.100.0.1", "fd00:10:100::1", "192.168.100.1"] {
+        Ping::default()
+            .run(&pair.a.container, gateway.parse().unwrap())
+            .unwrap();
+    }
+    Ping::default()
+        .run(&pair.a.container, pair.b.container.v4())
+        .unwrap();
+}
+
+#[test]
 fn routes_count_their_packets_and_bytes() {
     let pair = Pair::new().unwrap();
     let (a, _b) = pair.routemesh("tc").unwrap();

@@ -1,0 +1,223 @@
+//! Starting, changing and doubting a daemon while packets flow.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use anyhow::ensure;
+use nix::sys::signal::Signal;
+use routemesh_tests::lab::{
+    Footprint, Node, PATIENCE, Pair, Ping, Routemesh, eventually, tcp_stream,
+};
+
+const MIB: u64 = 1 << 20;
+
+#[test]
+fn streams_survive_a_table_that_never_stands_still() {
+    let pair = Pair::new().unwrap();
+    let (mut a, _b) = pair.routemesh("tc").unwrap();
+    let (from, to) = (
+        Node::clone(&pair.a.container),
+        Node::clone(&pair.b.container),
+    );
+    let address = pair.b.container.v4();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let stream = scope.spawn(|| {
+            let sent = (0..8).try_for_each(|_| tcp_stream(&from, &to, address, 16 * MIB).map(drop));
+            done.store(true, Ordering::Release);
+            sent
+        });
+        let batch: String = (0..500)
+            .map(|n| format!("10.3.{}.{}/32 via 192.168.100.2\n", n / 250, n % 250))
+            .collect();
+        while !done.load(Ordering::Acquire) {
+            let added = a
+                .cli_with_input(&["route", "replace", "-b", "-"], &batch)
+                .unwrap();
+            assert!(added.status.success());
+            // The route in use is replaced by its like, and by a narrower one beside it.
+            let words = ["10.200.0.0/24", "via", "192.168.100.2"];
+            a.cli_ok(&[&["route", "replace"], words.as_slice()].concat())
+                .unwrap();
+            a.cli_ok(&["route", "replace", "10.200.0.2", "via", "192.168.100.2"])
+                .unwrap();
+            a.cli_ok(&["route", "flush"]).unwrap();
+            a.signal(Signal::SIGHUP).unwrap();
+        }
+        stream.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn containers_that_come_and_go_do_not_disturb_others() {
+    let pair = Pair::new().unwrap();
+    let (_a, _b) = pair.routemesh("tc").unwrap();
+    let (from, to) = (
+        Node::clone(&pair.a.container),
+        Node::clone(&pair.b.container),
+    );
+    let address = pair.b.container.v4();
+    let others: Vec<_> = (0..10)
+        .map(|n| {
+            pair.b
+                .host
+                .container(&format!("x{n}"), &pair.b.network)
+                .unwrap()
+        })
+        .collect();
+    let pings = Ping {
+        count: 100,
+        ..Ping::default()
+    };
+    thread::scope(|scope| {
+        let pinging = scope.spawn(move || pings.run(&from, address));
+        for other in &others {
+            other.stop().unwrap();
+            other.start().unwrap();
+        }
+        pinging.join().unwrap().unwrap();
+    });
+    for other in &others {
+        let once = Ping {
+            count: 1,
+            ..Ping::default()
+        };
+        eventually("a restarted container", PATIENCE, || {
+            once.run(&to, other.v4())
+        })
+        .unwrap();
+        eventually("a restarted container", PATIENCE, || {
+            once.run(&pair.a.container, other.v6())
+        })
+        .unwrap();
+    }
+}
+
+#[test]
+fn native_xdp_that_cannot_attach_falls_back_to_tc_and_says_why() {
+    let pair = Pair::new().unwrap();
+    for side in [&pair.a, &pair.b] {
+        // Beyond what a page holds, a veth takes no XDP program.
+        side.host.mtu("eth0", 9000).unwrap();
+        let port = routemesh_tests::lab::Wire::port(&side.host, "eth0");
+        pair.lab.wire().node().mtu(&port, 9000).unwrap();
+    }
+    let (a, _b) = pair.routemesh("xdp").unwrap();
+    let links = a.cli_json(&["link", "list"]).unwrap();
+    let mut found = links.as_array().into_iter().flatten();
+    let uplink = found.find(|link| link["ifname"] == "eth0").unwrap();
+    assert_eq!(uplink["mode"], "tcx", "{uplink}");
+    assert_eq!(uplink["configured_mode"], "xdp", "{uplink}");
+    assert!(uplink["reason"].is_string(), "{uplink}");
+    assert_eq!(a.log().matches("eth0: tcx").count(), 1, "{}", a.log());
+    tcp_stream(
+        &pair.a.container,
+        &pair.b.container,
+        pair.b.container.v4(),
+        MIB,
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_second_daemon_on_the_same_socket_is_refused() {
+    let pair = Pair::new().unwrap();
+    let (a, _b) = pair.routemesh("tc").unwrap();
+    let config = a.config_path();
+    let words = [
+        "daemon",
+        "--detach-on-exit",
+        "--config",
+        config.to_str().unwrap(),
+    ];
+    let bpffs = a.bpffs().to_str().unwrap();
+    let second = a
+        .cli(&[words.as_slice(), &["--bpffs", bpffs]].concat())
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(said.contains("routemesh.sock"), "{said}");
+    Ping::default()
+        .run(&pair.a.container, pair.b.container.v4())
+        .unwrap();
+    a.cli_ok(&["status"]).unwrap();
+}
+
+#[test]
+fn an_interrupted_daemon_leaves_nothing_behind() {
+    let pair = Pair::new().unwrap();
+    let (mut a, _b) = pair.routemesh("tc").unwrap();
+    let footprint = Footprint::of(&pair.a.host, &a).unwrap();
+    a.signal(Signal::SIGINT).unwrap();
+    eventually("nothing to be left", PATIENCE, || {
+        let left = footprint.leftovers()?;
+        ensure!(left.is_empty(), "{left:#?}");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_daemon_that_is_started_in_another_mode_takes_over() {
+    let pair = Pair::new().unwrap();
+    let (mut a, _b) = pair.routemesh("xdp").unwrap();
+    let footprint = Footprint::of(&pair.a.host, &a).unwrap();
+    for mode in ["tc", "xdp-generic", "tc", "xdp"] {
+        a.kill();
+        a.write_config(&pair.a.config(mode, &pair.b)).unwrap();
+        a.resume().unwrap();
+        Ping::default()
+            .run(&pair.a.container, pair.b.container.v4())
+            .unwrap();
+        Ping::default()
+            .run(&pair.b.container, pair.a.container.v6())
+            .unwrap();
+        let attached = pair
+            .a
+            .host
+            .run(["ip", "-d", "link", "show", "eth0"])
+            .unwrap();
+        assert_eq!(
+            attached.contains("prog/xdp"),
+            mode != "tc",
+            "{mode}: {attached}"
+        );
+    }
+    a.stop().unwrap();
+    eventually("nothing to be left", PATIENCE, || {
+        let left = footprint.leftovers()?;
+        ensure!(left.is_empty(), "{left:#?}");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_killed_daemon_is_followed_by_one_that_knows_what_changed() {
+    let pair = Pair::new().unwrap();
+    let (_a, mut b) = pair.routemesh("tc").unwrap();
+    Ping::default()
+        .run(&pair.a.container, pair.b.container.v4())
+        .unwrap();
+    b.kill();
+    pair.b.container.stop().unwrap();
+    pair.b.network.delete().unwrap();
+    pair.b.network.create().unwrap();
+    pair.b.container.start().unwrap();
+    b.resume().unwrap();
+    heals(&b, &pair);
+}
+
+fn heals(daemon: &Routemesh, pair: &Pair) {
+    let once = Ping {
+        count: 1,
+        ..Ping::default()
+    };
+    eventually("the container", PATIENCE, || {
+        once.run(&pair.a.container, pair.b.container.v4())
+            .map_err(|error| error.context(daemon.log()))
+    })
+    .unwrap();
+}
