@@ -5,8 +5,10 @@ mod packages;
 mod process;
 mod run;
 mod setup;
+mod tally;
 mod test;
 mod tidy;
+mod vm;
 
 use std::process::ExitCode;
 

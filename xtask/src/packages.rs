@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{process::is_root, setup::say};
+use crate::{
+    process::{is_root, output},
+    setup::say,
+};
 
 /// A Debian package, known to be there by a program or a file, whoever installed it.
 #[derive(Clone, Copy)]
@@ -39,6 +42,14 @@ pub(crate) const TESTS: &[Package] = &[
     package("containernetworking-plugins", "/usr/lib/cni/bridge"),
     package("busybox-static", "busybox"),
     package("prometheus", "promtool"),
+];
+
+/// What emulated machines need.
+pub(crate) const VM: &[Package] = &[
+    package(QEMU, "qemu-system-x86_64"),
+    package("busybox-static", "busybox"),
+    package("kmod", "depmod"),
+    package("xz-utils", "xz"),
 ];
 
 /// Installs those of `wanted` that the machine lacks, and says so.
@@ -85,7 +96,47 @@ pub(crate) fn install(names: &[&str]) -> Result<()> {
     }
     say(&format!("installing {list}"));
     quietly(&mut apt_get("update"))?;
-    quietly(apt_get("install").arg("-y").args(OPTIONS).args(missing))
+    let mut install = apt_get("install");
+    install.arg("-y").args(OPTIONS).args(&missing);
+    if missing.contains(&QEMU)
+        && let Some(version) = other_version(QEMU_TOOLS, QEMU)?
+    {
+        say(&format!(
+            "taking {QEMU_TOOLS} back to {version}: qemu's version of another breaks it"
+        ));
+        install
+            .arg("--allow-downgrades")
+            .arg(format!("{QEMU_TOOLS}={version}"));
+    }
+    quietly(&mut install)
+}
+
+const QEMU: &str = "qemu-system-x86";
+
+/// Not needed, but where it is installed it must be of qemu's own version, and from backports it
+/// is of another.
+const QEMU_TOOLS: &str = "qemu-utils";
+
+/// The version that `wanted` would be installed in, if `installed` is there in another.
+fn other_version(installed: &str, wanted: &str) -> Result<Option<String>> {
+    if !is_installed(installed) {
+        return Ok(None);
+    }
+    let versions = |package| -> Result<_> {
+        let policy = output(
+            Command::new("apt-cache")
+                .env("LC_ALL", "C")
+                .args(["policy", package]),
+        )?;
+        let field = |name| {
+            let mut lines = policy.lines();
+            let value = lines.find_map(|line| line.trim().strip_prefix(name));
+            value.map(|value| value.trim().to_owned())
+        };
+        Ok((field("Installed:"), field("Candidate:")))
+    };
+    let ((there, _), (_, candidate)) = (versions(installed)?, versions(wanted)?);
+    Ok(candidate.filter(|candidate| Some(candidate) != there.as_ref()))
 }
 
 const OPTIONS: &[&str] = &["--no-install-recommends", "--no-remove"];

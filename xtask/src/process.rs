@@ -44,6 +44,20 @@ pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs `command` to its end and returns what it prints.
+///
+/// # Errors
+///
+/// If it cannot be run or does not succeed.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command
+        .output()
+        .with_context(|| format!("run {}", command.get_program().display()))?;
+    let status = output.status;
+    ensure!(status.success(), "`{}` ended with {status}", line(command));
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// The command as one would type it.
 fn line(command: &Command) -> String {
     let words = [command.get_program()]

@@ -2,7 +2,6 @@
 
 use std::{
     io::{BufRead as _, BufReader, IsTerminal as _, stdout},
-    ops::AddAssign,
     process::{ExitCode, Stdio},
     time::Instant,
 };
@@ -13,6 +12,8 @@ use clap::Args;
 use crate::{
     build, packages,
     process::{cargo, is_root},
+    tally::Tally,
+    vm,
 };
 
 /// Which tests to run.
@@ -20,6 +21,10 @@ use crate::{
 pub(crate) struct Options {
     /// Run only the tests whose name contains this
     filter: Option<String>,
+    /// Run those that depend on the kernel, and no others, on this packaged kernel, as 6.1, in an
+    /// emulated machine; can be given several times
+    #[arg(long, value_name = "VERSION", conflicts_with_all = ["long", "unprivileged"])]
+    kernel: Vec<String>,
     /// Run those parts too that take minutes: sets `ROUTEMESH_TEST_LONG`
     #[arg(long)]
     long: bool,
@@ -40,12 +45,16 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     build::workspace(&["--all-targets"])?;
 
     let start = Instant::now();
-    let left_out: &[&str] = if privileged {
-        &[]
+    let tally = if options.kernel.is_empty() {
+        let left_out: &[&str] = if privileged {
+            &[]
+        } else {
+            &["--exclude", PRIVILEGED]
+        };
+        cargo_test(options, left_out)?
     } else {
-        &["--exclude", PRIVILEGED]
+        vm::test(&options.kernel, PRIVILEGED, options.filter.as_deref())?
     };
-    let tally = cargo_test(options, left_out)?;
     println!(
         "\ntest: {} ignored, {:.1} s",
         tally.ignored,
@@ -67,7 +76,7 @@ fn complaint(options: &Options, tally: &Tally, privileged: bool) -> Option<Strin
     if tally.failed > 0 {
         return Some("there are failures above".to_owned());
     }
-    if !privileged && !options.unprivileged {
+    if !privileged && !options.unprivileged && options.kernel.is_empty() {
         return Some(format!(
             "{PRIVILEGED} was left out, it needs root; --unprivileged says that this is meant"
         ));
@@ -113,74 +122,9 @@ fn cargo_test(options: &Options, left_out: &[&str]) -> Result<Tally> {
     Ok(tally)
 }
 
-/// How many tests ended in which way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Tally {
-    passed: u32,
-    failed: u32,
-    ignored: u32,
-    /// The names of those that failed.
-    failures: Vec<String>,
-}
-
-impl Tally {
-    /// What a line of a test binary's output adds: its last one the numbers, others perhaps a name.
-    fn of(line: &str) -> Self {
-        let Some(result) = line.strip_prefix("test result: ") else {
-            let failures = failure(line).map(str::to_owned).into_iter().collect();
-            return Self {
-                failures,
-                ..Self::default()
-            };
-        };
-        let words: Vec<_> = result.split([' ', ';']).collect();
-        let before = |name| {
-            let at = words.iter().position(|word| *word == name)?;
-            words.get(at.checked_sub(1)?)?.parse().ok()
-        };
-        Self {
-            passed: before("passed").unwrap_or(0),
-            failed: before("failed").unwrap_or(0),
-            ignored: before("ignored").unwrap_or(0),
-            failures: Vec::new(),
-        }
-    }
-}
-
-/// The test that a line says has failed.
-fn failure(line: &str) -> Option<&str> {
-    let (name, verdict) = line.strip_prefix("test ")?.split_once(" ... ")?;
-    verdict.contains("FAILED").then_some(name)
-}
-
-impl AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.ignored += other.ignored;
-        self.failures.extend(other.failures);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_result_line_is_counted_with_and_without_colour() {
-        let expected = Tally {
-            passed: 12,
-            failed: 3,
-            ignored: 1,
-            failures: Vec::new(),
-        };
-        for verdict in ["FAILED", "\u{1b}[31mFAILED\u{1b}[m"] {
-            let line = format!(
-                "test result: {verdict}. 12 passed; 3 failed; 1 ignored; 0 measured; 7 filtered out; finished in 0.01s"
-            );
-            assert_eq!(Tally::of(&line), expected);
-        }
-    }
 
     #[test]
     fn a_run_that_left_something_out_is_no_success() {
@@ -190,6 +134,7 @@ mod tests {
         };
         let options = |filter: Option<&str>, unprivileged| Options {
             filter: filter.map(str::to_owned),
+            kernel: Vec::new(),
             long: false,
             unprivileged,
         };
@@ -199,28 +144,5 @@ mod tests {
         assert!(complaint(&options(Some("x"), false), &Tally::default(), true).is_some());
         let failed = Tally { failed: 1, ..tally };
         assert!(complaint(&options(None, false), &failed, true).is_some());
-    }
-
-    #[test]
-    fn a_failure_is_known_by_name() {
-        assert_eq!(
-            Tally::of("test wire::a_frame ... FAILED").failures,
-            ["wire::a_frame"]
-        );
-        assert_eq!(
-            failure("test wire::a_frame ... \u{1b}[31mFAILED\u{1b}[m"),
-            Some("wire::a_frame")
-        );
-    }
-
-    #[test]
-    fn other_lines_count_for_nothing() {
-        for line in [
-            "test wire::a_frame ... ok",
-            "running 3 tests",
-            "2 passed, 1 failed",
-        ] {
-            assert_eq!(Tally::of(line), Tally::default());
-        }
     }
 }

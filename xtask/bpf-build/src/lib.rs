@@ -12,7 +12,7 @@ mod object;
 mod system;
 
 pub use compiler::Compiler;
-pub use linker::{BPF_LINKER_VERSION, install_root};
+pub use linker::{BPF_LINKER_VERSION, cache, install_root};
 pub use object::{OBJECT_VARIABLE, Object, check, object};
 pub use system::{Host, System};
 

@@ -15,15 +15,19 @@ pub const BPF_LINKER_VERSION: &str = "0.13.0";
 /// In the user's cache: it takes long to build, serves every clone, and outlives `cargo clean`.
 #[must_use]
 pub fn install_root(system: &dyn System, llvm: u32) -> PathBuf {
+    cache(system).join(format!("bpf-linker-{BPF_LINKER_VERSION}-llvm-{llvm}"))
+}
+
+/// The directory of this project in the user's cache.
+#[must_use]
+pub fn cache(system: &dyn System) -> PathBuf {
     let cache = system
         .variable("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
         .or_else(|| Some(env::home_dir()?.join(".cache")))
         .unwrap_or_else(|| PathBuf::from("/var/cache"));
-    cache.join(format!(
-        "routemesh/bpf-linker-{BPF_LINKER_VERSION}-llvm-{llvm}"
-    ))
+    cache.join("routemesh")
 }
 
 /// Where a linker may be: our own first, because its LLVM is known.

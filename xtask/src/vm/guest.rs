@@ -1,0 +1,120 @@
+//! A virtual machine that runs a script and ends.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{initrd::Initrd, kernel::Kernel};
+
+const INIT: &str = include_str!("init.sh");
+
+/// What the tests need that Debian builds as modules; the last ones only some tests.
+const MODULES: &[&str] = &[
+    "virtio_pci",
+    "9pnet_virtio",
+    "9p",
+    "overlay",
+    "veth",
+    "bridge",
+    "sch_ingress",
+    "cls_bpf",
+    "cls_u32",
+    "virtio_net",
+    "vxlan",
+    "geneve",
+    "ip_gre",
+    "ip6_gre",
+    "ipip",
+    "sit",
+    "ip6_tunnel",
+];
+
+/// How long a guest may take, in seconds.
+const PATIENCE: u32 = 600;
+
+/// What `timeout` ends with when it had to end the guest.
+const TIMED_OUT: i32 = 124;
+
+/// How a guest's script ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Success,
+    Failure,
+}
+
+/// Boots `kernel`, runs the shell script `tests` on this machine's own files, and hands every
+/// line that it prints to `line`. What the kernel itself has to say goes to `scratch`.
+///
+/// # Errors
+///
+/// If the guest did not come as far as the script's end: with the kernel's last words.
+pub(super) fn run(
+    kernel: &Kernel,
+    tests: &str,
+    scratch: &Path,
+    mut line: impl FnMut(&str),
+) -> Result<End> {
+    fs::create_dir_all(scratch)?;
+    let (initrd, console) = (scratch.join("initrd"), scratch.join("console"));
+    let mut files = Initrd::new(INIT)?;
+    files.modules(&kernel.modules(MODULES)?)?;
+    files.program("tests", tests.as_bytes());
+    files.write(&initrd)?;
+    File::create(&console).with_context(|| format!("make {}", console.display()))?;
+
+    let mut guest = emulator(kernel, &initrd, &console)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("run qemu")?;
+    let output = guest.stdout.take().context("its output is a pipe")?;
+    for bytes in BufReader::new(output).split(b'\n') {
+        let text = bytes.context("read what the guest prints")?;
+        line(String::from_utf8_lossy(&text).trim_end());
+    }
+    let status = guest.wait().context("wait for qemu")?;
+    match status.code() {
+        // The device adds a one below the script's own.
+        Some(1) => Ok(End::Success),
+        Some(TIMED_OUT) => bail!("the tests took longer than {PATIENCE} s"),
+        Some(code) if code & 1 == 1 && code > 1 => Ok(End::Failure),
+        _ => bail!("the guest ended early, {status}:\n{}", last_words(&console)),
+    }
+}
+
+/// qemu without KVM, which need not be there, and is slower than none in nested machines.
+fn emulator(kernel: &Kernel, initrd: &Path, console: &Path) -> Command {
+    let mut command = Command::new("timeout");
+    command
+        .args(["--foreground", "--kill-after=5", &PATIENCE.to_string()])
+        .args(["qemu-system-x86_64", "-accel", "tcg,thread=multi"])
+        .args(["-M", "q35", "-cpu", "max", "-m", "2048", "-smp", "2"])
+        .args(["-nodefaults", "-no-user-config", "-no-reboot"])
+        .args(["-display", "none", "-serial"])
+        .arg(format!("file:{}", console.display()))
+        .args(["-serial", "stdio"])
+        .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"])
+        .args([
+            "-fsdev",
+            "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
+        ])
+        .args(["-device", "virtio-9p-pci,fsdev=host,mount_tag=host"])
+        .arg("-kernel")
+        .arg(kernel.image())
+        .arg("-initrd")
+        .arg(initrd)
+        .args(["-append", "console=ttyS0 panic=-1 quiet"]);
+    command
+}
+
+fn last_words(console: &Path) -> String {
+    let text = fs::read(console).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
