@@ -64,6 +64,9 @@ struct List {
     /// Routes of this source only: file, cli or kernel
     #[arg(short, long, value_parser = parse_source)]
     source: Option<Source>,
+    /// Those of the host's own addresses too, packets for which go up to its stack
+    #[arg(short, long)]
+    all: bool,
 }
 
 #[derive(Args, Debug)]
@@ -108,6 +111,7 @@ fn list(session: &Session, arguments: &List) -> Result<()> {
     let mut routes = session.client.routes()?;
     routes.retain(|route| {
         session.wants(route.dst)
+            && (arguments.all || route.kind != RouteType::Host)
             && arguments.source.is_none_or(|source| source == route.source)
             && arguments
                 .prefix
