@@ -1,6 +1,7 @@
 //! routemesh's verbs: what cargo alone cannot do. One file a verb.
 
 mod build;
+mod demo;
 mod packages;
 mod process;
 mod run;
@@ -25,6 +26,8 @@ enum Verb {
     Build(build::Options),
     /// Build, then run the daemon in the foreground until Ctrl-C; it leaves nothing behind
     Run(run::Options),
+    /// Build, then show it at work between two hosts made of network namespaces
+    Demo(demo::Options),
     /// Run every test, or those whose name contains FILTER
     Test(test::Options),
     /// Check what the compiler does not: format, lints, layers, limits, generated docs
@@ -46,6 +49,7 @@ fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Setup => setup::run().map(drop)?,
         Verb::Build(options) => build::run(&options)?,
         Verb::Run(options) => run::run(&options)?,
+        Verb::Demo(options) => demo::run(&options)?,
         Verb::Test(options) => return test::run(&options),
         Verb::Tidy(options) => tidy::run(&options)?,
     }

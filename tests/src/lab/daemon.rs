@@ -21,6 +21,7 @@ use nix::{
         statfs::{BPF_FS_MAGIC, statfs},
     },
 };
+use routemesh::{cli::DEFAULT_FILE, config::DEFAULT};
 use tempfile::TempDir;
 
 use super::{Answer, Node, PATIENCE, Process, eventually, process, request};
@@ -55,6 +56,8 @@ pub struct Routemesh {
     node: Node,
     folder: TempDir,
     bpffs: PathBuf,
+    /// Whether it is told of the configuration file.
+    configured: bool,
     process: Option<Process>,
 }
 
@@ -65,6 +68,19 @@ impl Routemesh {
     /// When it ends instead, or is not ready in time: with the end of its log.
     pub fn start(node: &Node, config: &str) -> Result<Self> {
         let mut daemon = Self::prepare(node, config)?;
+        daemon.resume()?;
+        Ok(daemon)
+    }
+
+    /// Starts the daemon on `node` with no configuration file, so with the one built in, and
+    /// waits until it is ready. Where the machine has a file for routemesh in /etc, which such a
+    /// daemon would read, it is given a copy of the one built in.
+    ///
+    /// # Errors
+    /// When it ends instead, or is not ready in time: with the end of its log.
+    pub fn start_unconfigured(node: &Node) -> Result<Self> {
+        let mut daemon = Self::prepare(node, DEFAULT)?;
+        daemon.configured = Path::new(DEFAULT_FILE).exists();
         daemon.resume()?;
         Ok(daemon)
     }
@@ -81,6 +97,7 @@ impl Routemesh {
             node: node.clone(),
             folder: TempDir::with_prefix("routemesh-lab-")?,
             bpffs: format!("{BPFFS}/routemesh-test-{}-{number}", std::process::id()).into(),
+            configured: true,
             process: None,
         };
         daemon.write_config(config)?;
@@ -108,14 +125,16 @@ impl Routemesh {
             .open(self.log_path())?;
         let mut command = self.node.command(binary()?);
         command
-            .args(["daemon", "--detach-on-exit", "--config"])
-            .arg(self.config_path())
-            .arg("--socket")
+            .args(["daemon", "--detach-on-exit", "--socket"])
             .arg(self.socket())
             .arg("--bpffs")
             .arg(&self.bpffs)
             .stdout(log.try_clone()?)
-            .stderr(log);
+            .stderr(log)
+            .env_remove("ROUTEMESH_CONFIG");
+        if self.configured {
+            command.arg("--config").arg(self.config_path());
+        }
         self.process = Some(Process::spawn(&mut command)?);
         Ok(())
     }

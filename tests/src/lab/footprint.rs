@@ -51,6 +51,12 @@ impl Footprint {
         !self.programs.is_empty() && !self.maps.is_empty() && !files(&self.bpffs).is_empty()
     }
 
+    /// How many programs and maps there were.
+    #[must_use]
+    pub fn loaded(&self) -> (usize, usize) {
+        (self.programs.len(), self.maps.len())
+    }
+
     /// What is still there: loaded programs and maps, programs attached to the host's
     /// interfaces, pins, qdiscs and the socket.
     ///

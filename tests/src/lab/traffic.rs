@@ -3,7 +3,7 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -12,6 +12,8 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use super::{Node, PATIENCE};
+
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Echo requests to be sent with `ping`.
 #[derive(Clone, Copy, Debug)]
@@ -125,15 +127,37 @@ pub fn tcp_stream(from: &Node, to: &Node, address: IpAddr, bytes: u64) -> Result
 /// # Errors
 /// When the connection fails or stalls.
 pub fn tcp_for(from: &Node, to: &Node, address: IpAddr, time: Duration) -> Result<Transfer> {
+    tcp_watched(from, to, address, time, |_| ())
+}
+
+/// Sends as [`tcp_for`] does, and shows `watch` ten times a second what has arrived so far.
+///
+/// # Errors
+/// When the connection fails or stalls.
+pub fn tcp_watched(
+    from: &Node,
+    to: &Node,
+    address: IpAddr,
+    time: Duration,
+    mut watch: impl FnMut(Transfer),
+) -> Result<Transfer> {
     let listener = listen(to, address)?;
     let target = listener.local_addr()?;
+    let arrived = AtomicU64::new(0);
     thread::scope(|scope| -> Result<Transfer> {
-        let receiver = scope.spawn(move || count(&listener));
-        let start = from.enter(|| flood(target, time))?;
-        let (end, bytes) = receiver
+        let receiver = scope.spawn(|| count(&listener, &arrived));
+        let sender = scope.spawn(|| from.enter(|| flood(target, time)));
+        let begin = Instant::now();
+        while !receiver.is_finished() {
+            thread::sleep(WATCH_INTERVAL);
+            let (bytes, elapsed) = (arrived.load(Ordering::Relaxed), begin.elapsed());
+            watch(Transfer { bytes, elapsed });
+        }
+        let start = sender.join().map_err(|_| anyhow!("sender panicked"))??;
+        let end = receiver
             .join()
             .map_err(|_| anyhow!("receiver panicked"))??;
-        let elapsed = end.duration_since(start);
+        let (bytes, elapsed) = (arrived.load(Ordering::Relaxed), end.duration_since(start));
         Ok(Transfer { bytes, elapsed })
     })
     .with_context(|| format!("TCP from {} to {target} on {}", from.name(), to.name()))
@@ -197,10 +221,10 @@ fn receive(listener: &TcpListener) -> Result<(Instant, Hash)> {
     Ok((end, hash.finalize().into()))
 }
 
-fn count(listener: &TcpListener) -> Result<(Instant, u64)> {
-    let mut bytes = 0;
-    let end = read_all(accept(listener)?, |data| bytes += data.len() as u64)?;
-    Ok((end, bytes))
+fn count(listener: &TcpListener, arrived: &AtomicU64) -> Result<Instant> {
+    read_all(accept(listener)?, |data| {
+        arrived.fetch_add(data.len() as u64, Ordering::Relaxed);
+    })
 }
 
 /// Gives all that arrives to `take`, and returns when the end came.

@@ -1,0 +1,96 @@
+//! The demo, in short: it works, and nothing of it is left.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use routemesh_tests::lab::{PATIENCE, eventually};
+
+#[test]
+fn the_demo_shows_it_all_and_leaves_nothing_behind() {
+    let child = demo(&["--seconds", "1"]).spawn().unwrap();
+    let pid = child.id();
+    let output = child.wait_with_output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{shown}{errors}");
+    for expected in [
+        "Gbit/s",
+        "0 of 12 answered",
+        "12 of 12 answered",
+        "all gone",
+    ] {
+        assert!(shown.contains(expected), "no `{expected}` in {shown}");
+    }
+    assert_eq!(errors, "");
+    assert_eq!(pins(pid), [] as [String; 0]);
+}
+
+#[test]
+fn an_interrupted_demo_leaves_nothing_behind() {
+    let child = demo(&[]).spawn().unwrap();
+    let pid = child.id();
+    eventually("both daemons to run", PATIENCE, || {
+        anyhow::ensure!(pins(pid).len() == 2);
+        Ok(())
+    })
+    .unwrap();
+    kill(Pid::from_raw(pid.cast_signed()), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert_eq!(pins(pid), [] as [String; 0]);
+}
+
+#[test]
+fn a_shell_in_the_lab_reaches_every_place() {
+    let mut shell = demo(&["--shell"])
+        .env("SHELL", "/bin/sh")
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let commands = "routemesh route get 10.200.0.2\n\
+        host-b routemesh route get 10.100.0.2\n\
+        a2 ping -c 1 10.200.0.3 && b1 ping -c 1 10.100.0.2 && echo both\n\
+        host-a ip -o addr show eth0\n";
+    let mut stdin = shell.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, commands.as_bytes()).unwrap();
+    drop(stdin);
+    let output = shell.wait_with_output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    for expected in [
+        "via 192.168.100.2",
+        "via 192.168.100.1",
+        "both",
+        "192.168.100.1/24",
+    ] {
+        assert!(shown.contains(expected), "no `{expected}` in {shown}");
+    }
+}
+
+fn demo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_routemesh-demo"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// The folders of pins of the daemons that a demo started.
+fn pins(pid: u32) -> Vec<String> {
+    let prefix = format!("routemesh-test-{pid}-");
+    fs::read_dir("/sys/fs/bpf")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with(&prefix))
+        .collect()
+}
