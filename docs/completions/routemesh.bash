@@ -282,7 +282,7 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__daemon)
-            opts="-c -u -o -j -p -4 -6 -q -h --config --uplink --bpffs --detach-on-exit --socket --output --json --pretty --quiet --help"
+            opts="-c -u -o -j -p -4 -6 -q -h --config --uplink --bpffs --detach-on-exit --bpf-log --socket --output --json --pretty --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -686,7 +686,7 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__route__subcmd__list)
-            opts="-s -o -j -p -4 -6 -q -h --source --socket --output --json --pretty --quiet --help"
+            opts="-s -a -o -j -p -4 -6 -q -h --source --all --socket --output --json --pretty --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

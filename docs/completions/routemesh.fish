@@ -60,6 +60,7 @@ wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
 complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -l detach-on-exit -d 'Take everything out of the kernel at the end, instead of leaving it to forward'
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -l bpf-log -d 'Have the kernel programs log what should not happen; costs some speed'
 complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s 4 -d 'IPv4 only'
@@ -105,6 +106,7 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_se
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s 4 -d 'IPv4 only'
@@ -117,6 +119,7 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_se
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s 4 -d 'IPv4 only'
@@ -129,6 +132,7 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_se
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s 4 -d 'IPv4 only'
@@ -231,6 +235,7 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_s
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s 4 -d 'IPv4 only'
@@ -243,6 +248,7 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_s
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s 4 -d 'IPv4 only'
@@ -255,6 +261,7 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_s
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s 4 -d 'IPv4 only'
