@@ -9,6 +9,7 @@ mod counters;
 mod detach;
 mod log;
 mod pins;
+mod test_run;
 
 use std::{net::IpAddr, path::Path};
 
@@ -33,6 +34,7 @@ pub use attach::{Attached, Hook};
 pub use counters::{OutcomeReading, RouteReadings};
 pub use detach::{Detached, detach_all};
 pub use log::KernelLog;
+pub use test_run::{Arrival, Decision, Run};
 
 /// The object with the programs, as built for this binary.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/datapath.o"));
