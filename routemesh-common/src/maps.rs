@@ -169,13 +169,14 @@ pub struct Interface {
     pub ipv6: [u8; 16],
 }
 
-/// Packets and their bytes, counted by one CPU. Bytes are those of the IP packet.
+/// Packets and their bytes, counted by one CPU.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct Counter {
     /// Packets.
     pub packets: u64,
-    /// Bytes, counted from the IP header (or from the Ethernet header of what is not IP).
+    /// Bytes behind the Ethernet header. Of a route, those of the IP packet; of an outcome, with
+    /// what Ethernet padded.
     pub bytes: u64,
 }
 

@@ -10,7 +10,7 @@ use aya_ebpf::{
     programs::{TcContext, XdpContext},
 };
 use routemesh_common::{Interface, Outcome, Verdict};
-use routemesh_ebpf::packet::Packet;
+use routemesh_ebpf::{packet::Packet, wire::ETH_LEN};
 
 use crate::{
     count,
@@ -22,12 +22,12 @@ use crate::{
 #[classifier]
 pub(crate) fn rm_tc(ctx: TcContext) -> i32 {
     let mut tc = Tc::new(ctx);
+    let bytes = payload(tc.length());
     let Some(interface) = maps::interface(tc.ifindex()) else {
-        count::outcome(0, Outcome::UnknownInterface, 0);
+        count::outcome(0, Outcome::UnknownInterface, bytes);
         return TC_ACT_OK;
     };
     tc.pull_headers();
-    let bytes = tc.length();
     let (outcome, action) = match pipeline::tc(&mut tc, interface) {
         Ok(sent) => (sent.outcome, sent.action as i32),
         Err(outcome) => (on_port(interface, outcome), tc_verdict(outcome)),
@@ -43,11 +43,11 @@ pub(crate) fn rm_tc(ctx: TcContext) -> i32 {
 #[xdp]
 pub(crate) fn rm_xdp(ctx: XdpContext) -> u32 {
     let mut xdp = Xdp::new(ctx);
+    let bytes = payload((xdp.end() - xdp.start()) as u32);
     let Some(interface) = maps::interface(xdp.ifindex()) else {
-        count::outcome(1, Outcome::UnknownInterface, 0);
+        count::outcome(1, Outcome::UnknownInterface, bytes);
         return xdp_action::XDP_PASS;
     };
-    let bytes = (xdp.end() - xdp.start()) as u32;
     let (outcome, action) = match pipeline::xdp(&mut xdp, interface) {
         Ok(sent) => (sent.outcome, sent.action),
         Err(outcome) => match outcome.verdict() {
@@ -59,6 +59,12 @@ pub(crate) fn rm_xdp(ctx: XdpContext) -> u32 {
     };
     count::outcome(interface.row + 1, outcome, bytes);
     action
+}
+
+/// What is counted of a frame: neither hook sees one without an Ethernet header.
+#[inline(always)]
+fn payload(frame_length: u32) -> u32 {
+    frame_length.saturating_sub(ETH_LEN as u32)
 }
 
 #[inline(always)]
