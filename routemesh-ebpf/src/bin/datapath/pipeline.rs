@@ -57,13 +57,13 @@ pub(crate) fn xdp(xdp: &mut Xdp, interface: &Interface) -> Result<Sent, Outcome>
             if hop.resolved == 0 || datagram.ttl <= 1 || datagram.length > hop.mtu {
                 return Err(Outcome::HandedUp);
             }
-            not_back(xdp, xdp.ifindex(), hop)?;
             let action = if hop.ifindex == xdp.ifindex() {
                 xdp_action::XDP_TX
             } else {
                 maps::redirect_xdp(hop.ifindex)?
             };
             count::route(route, datagram.length);
+            not_back(xdp, xdp.ifindex(), hop)?;
             forward::decrement_ttl(xdp, datagram.family)?;
             forward::set_macs(xdp, hop.dst_mac, hop.src_mac)?;
             Ok(Sent {
