@@ -1,4 +1,5 @@
-//! The lab routemesh is tested, shown and measured in, and the packets it is fed.
+//! The lab routemesh is tested, shown and measured in, the packets it is fed, and the programs alone.
 
 pub mod lab;
 pub mod packet;
+pub mod program;

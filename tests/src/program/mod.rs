@@ -1,0 +1,15 @@
+//! The kernel programs, one frame at a time: a [`Rig`] with known maps, and [`Row`]s to run on it.
+//!
+//! The programs are the real ones, verified and run by the real kernel. Each rig has a network
+//! namespace and maps of its own, so any number of them run side by side.
+
+mod rig;
+mod row;
+mod trace;
+mod world;
+
+pub use rig::{Counts, Place, Rig, in_rig};
+pub use row::{Row, run_all};
+pub use world::{
+    DEFAULT_COUNTER, DOCKER1_MAC, ETH1_MAC, FAMILIES, Known, NEXT_MAC, PEERLESS_MAC, Roles, V4, V6,
+};

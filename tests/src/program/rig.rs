@@ -1,0 +1,253 @@
+//! A namespace with interfaces, the programs loaded, and the default world in their maps.
+
+use std::{
+    collections::BTreeMap,
+    io::Write as _,
+    path::PathBuf,
+    process::{self, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+};
+
+use anyhow::{Context, Result, ensure};
+use nix::{
+    net::if_::if_nametoindex,
+    sched::{CloneFlags, CpuSet, sched_getcpu, sched_setaffinity, unshare},
+    unistd::Pid,
+};
+use routemesh::datapath::{Arrival, Datapath, Hook, Run, detach_all};
+use routemesh_common::{Counter, Outcome};
+
+use super::world;
+
+/// Routes a rig has room for.
+const ROUTES: u32 = 1024;
+
+/// Where a frame comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// tc of the first uplink.
+    Uplink,
+    /// XDP of the first uplink.
+    UplinkXdp,
+    /// tc of the containers' bridge.
+    Docker,
+    /// tc of one of its ports.
+    Port,
+    /// tc of an interface that has no addresses, with the first uplink's MAC.
+    Bare,
+    /// tc of an interface that no map describes.
+    Unknown,
+    /// XDP of an interface that no map describes.
+    UnknownXdp,
+}
+
+impl Place {
+    /// Those that are entries of the map of interfaces, one for each interface.
+    pub(super) const DESCRIBED: [Self; 4] = [Self::Uplink, Self::Docker, Self::Port, Self::Bare];
+
+    /// The interface's name.
+    #[must_use]
+    pub fn interface(self) -> &'static str {
+        match self {
+            Self::Uplink | Self::UplinkXdp => "eth0",
+            Self::Docker => "docker0",
+            Self::Port => "port0",
+            Self::Bare => "bare0",
+            Self::Unknown | Self::UnknownXdp => "unknown0",
+        }
+    }
+
+    /// The hook.
+    #[must_use]
+    pub fn hook(self) -> Hook {
+        match self {
+            Self::UplinkXdp | Self::UnknownXdp => Hook::Xdp,
+            Self::Uplink | Self::Docker | Self::Port | Self::Bare | Self::Unknown => Hook::Tc,
+        }
+    }
+
+    /// Its row of outcome counters.
+    #[must_use]
+    pub fn row(self) -> u32 {
+        match self {
+            Self::Unknown => 0,
+            Self::UnknownXdp => 1,
+            Self::Uplink => 2,
+            Self::UplinkXdp => 3,
+            Self::Docker => 4,
+            Self::Port => 6,
+            Self::Bare => 8,
+        }
+    }
+}
+
+/// What was counted, as far as it is not zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// By row and number of the outcome: its label, packets and bytes.
+    pub outcomes: BTreeMap<(u32, u8), (&'static str, u64, u64)>,
+    /// By slot: packets and bytes.
+    pub routes: BTreeMap<u32, (u64, u64)>,
+}
+
+impl Counts {
+    /// Counts one packet.
+    pub fn outcome(&mut self, place: Place, outcome: Outcome, bytes: usize) {
+        let key = (place.row(), outcome as u8);
+        let (_, packets, sum) = self.outcomes.entry(key).or_insert((outcome.label(), 0, 0));
+        *packets += 1;
+        *sum += bytes as u64;
+    }
+
+    /// Counts one packet of a route.
+    pub fn route(&mut self, slot: u32, bytes: usize) {
+        let (packets, sum) = self.routes.entry(slot).or_default();
+        *packets += 1;
+        *sum += bytes as u64;
+    }
+
+    /// Packets that ended, in whatever outcome.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        self.outcomes.values().map(|(_, packets, _)| packets).sum()
+    }
+
+    /// What was counted since `before`.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let mut moved = self.clone();
+        for (key, (_, packets, bytes)) in &before.outcomes {
+            if let Some(now) = moved.outcomes.get_mut(key) {
+                now.1 -= packets;
+                now.2 -= bytes;
+            }
+        }
+        for (slot, (packets, bytes)) in &before.routes {
+            if let Some(now) = moved.routes.get_mut(slot) {
+                now.0 -= packets;
+                now.1 -= bytes;
+            }
+        }
+        moved.outcomes.retain(|_, now| now.1 > 0);
+        moved.routes.retain(|_, now| now.0 > 0);
+        moved
+    }
+}
+
+/// The programs and their maps, in a namespace that is the thread's own.
+pub struct Rig {
+    /// The programs. Maps may be changed through it.
+    pub datapath: Datapath,
+    directory: Directory,
+}
+
+/// Runs `test` with a rig, on a thread with a namespace of its own and on one CPU, which the
+/// rate of ICMP errors is counted on.
+///
+/// # Panics
+/// When the rig cannot be made, which without root it cannot, and when the test does.
+pub fn in_rig(test: impl FnOnce(&mut Rig) + Send + 'static) {
+    let test = thread::spawn(|| test(&mut Rig::new().expect("make a rig")));
+    if let Err(panic) = test.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+impl Rig {
+    fn new() -> Result<Self> {
+        unshare(CloneFlags::CLONE_NEWNET).context("make a network namespace: run as root")?;
+        stay_on_one_cpu()?;
+        ip_batch(world::INTERFACES)?;
+        let directory = Directory::new();
+        let mut datapath = Datapath::load(&directory.0, ROUTES, false)?;
+        world::fill(&mut datapath, ifindex)?;
+        Ok(Self {
+            datapath,
+            directory,
+        })
+    }
+
+    /// Runs a program on a frame; `segment` is as in [`Arrival`].
+    ///
+    /// # Errors
+    /// When the kernel refuses to.
+    pub fn run(&self, place: Place, frame: &[u8], segment: u32) -> Result<Run> {
+        let arrival = Arrival {
+            ifindex: ifindex(place.interface()),
+            segment,
+        };
+        self.datapath.test_run(place.hook(), frame, arrival)
+    }
+
+    /// All that was counted so far.
+    ///
+    /// # Panics
+    /// When the counters cannot be read.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for reading in self.datapath.outcomes().expect("read the outcomes") {
+            let Counter { packets, bytes } = reading.counter;
+            counts.outcomes.insert(
+                (reading.row, reading.outcome as u8),
+                (reading.outcome.label(), packets, bytes),
+            );
+        }
+        let routes = self.datapath.route_counters().expect("read the routes");
+        for slot in 0..ROUTES {
+            let Counter { packets, bytes } = routes.of(slot);
+            if packets > 0 {
+                counts.routes.insert(slot, (packets, bytes));
+            }
+        }
+        counts
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        let removed = detach_all(&self.directory.0);
+        if !thread::panicking() {
+            removed.expect("remove the rig's directory");
+        }
+    }
+}
+
+/// A directory of the BPF file system that no other rig has.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static RIGS: AtomicU32 = AtomicU32::new(0);
+        let number = RIGS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("routemesh-rig-{}-{number}", process::id());
+        Self(PathBuf::from("/sys/fs/bpf").join(name))
+    }
+}
+
+/// The interface's index in the thread's namespace.
+fn ifindex(name: &str) -> u32 {
+    if_nametoindex(name).expect("an interface of the rig")
+}
+
+/// Stays where the thread is: test runs on other CPUs would be counted there.
+fn stay_on_one_cpu() -> Result<()> {
+    let mut here = CpuSet::new();
+    here.set(sched_getcpu()?)?;
+    sched_setaffinity(Pid::from_raw(0), &here).context("stay on one CPU")
+}
+
+fn ip_batch(commands: &str) -> Result<()> {
+    let mut ip = Command::new("ip")
+        .args(["-batch", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .context("run ip")?;
+    let mut input = ip.stdin.take().context("write to ip")?;
+    input.write_all(commands.as_bytes())?;
+    drop(input);
+    let status = ip.wait()?;
+    ensure!(status.success(), "ip ended with {status}");
+    Ok(())
+}

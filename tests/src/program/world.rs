@@ -1,0 +1,419 @@
+//! What host A knows by default: interfaces, routes, next hops and containers of both families.
+
+use std::{fmt, net::IpAddr};
+
+use anyhow::Result;
+use routemesh::{
+    datapath::Datapath,
+    model::{Prefix, mapped},
+};
+use routemesh_common::{Endpoint, Family, Interface, NextHop, Route, RouteKind};
+
+use super::{Place, Rig};
+use crate::packet::{
+    CONTAINER_A, CONTAINER_A_MAC, CONTAINER_A_V6, CONTAINER_A2, CONTAINER_A2_V6, CONTAINER_B,
+    CONTAINER_B_V6, DOCKER_A_MAC, GATEWAY_A, GATEWAY_A_V6, HOST_A, HOST_A_MAC, HOST_A_V6, HOST_B,
+    HOST_B_MAC, HOST_B_V6, STRANGER, STRANGER_V6,
+};
+
+/// MAC of the second container network's bridge.
+pub const DOCKER1_MAC: [u8; 6] = [0x02, 0, 0, 0xd0, 0xa, 2];
+/// MAC of the second uplink.
+pub const ETH1_MAC: [u8; 6] = [0x02, 0, 0, 0xe0, 0xa, 2];
+/// MAC of the next hop behind the second uplink.
+pub const NEXT_MAC: [u8; 6] = [0x02, 0, 0, 0xe0, 0xc, 1];
+/// MAC of a container that is on no veth pair.
+pub const PEERLESS_MAC: [u8; 6] = [0x02, 0, 0, 0xc0, 0xa, 9];
+
+/// The two families.
+pub const FAMILIES: [Roles; 2] = [V4, V6];
+/// The roles over IPv4.
+pub const V4: Roles = Roles { v6: false };
+/// The roles over IPv6.
+pub const V6: Roles = Roles { v6: true };
+
+/// The commands of `ip` that make the interfaces.
+pub(super) const INTERFACES: &str = "\
+link add eth0 address 02:00:00:e0:0a:01 type veth peer name wire0
+link add eth1 address 02:00:00:e0:0a:02 type veth peer name wire1
+link add docker0 address 02:00:00:d0:0a:01 type bridge
+link add docker1 address 02:00:00:d0:0a:02 type bridge
+link add port0 type veth peer name inside0
+link set port0 master docker0
+link add bare0 type veth peer name unknown0
+link set eth0 up
+link set eth1 up
+link set docker0 up
+link set docker1 up
+link set port0 up
+link set bare0 up
+link set unknown0 up
+";
+
+/// Addresses by role, of one family.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    v6: bool,
+}
+
+impl fmt::Debug for Roles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.v6 { "IPv6" } else { "IPv4" })
+    }
+}
+
+impl Roles {
+    fn pick(self, v4: impl Into<IpAddr>, v6: impl Into<IpAddr>) -> IpAddr {
+        if self.v6 { v6.into() } else { v4.into() }
+    }
+
+    /// The address, written for both families.
+    fn parsed(self, v4: &str, v6: &str) -> IpAddr {
+        let text = if self.v6 { v6 } else { v4 };
+        text.parse().expect("an address of this table")
+    }
+
+    /// Whether these are IPv6's.
+    #[must_use]
+    pub fn is_v6(self) -> bool {
+        self.v6
+    }
+
+    /// Bytes of an IP header.
+    #[must_use]
+    pub fn header(self) -> usize {
+        if self.v6 { 40 } else { 20 }
+    }
+
+    /// A container of this host, of which the interface is known.
+    #[must_use]
+    pub fn container(self) -> IpAddr {
+        self.pick(CONTAINER_A, CONTAINER_A_V6)
+    }
+
+    /// A container of this host, of which nothing is known yet.
+    #[must_use]
+    pub fn unlearnt(self) -> IpAddr {
+        self.pick(CONTAINER_A2, CONTAINER_A2_V6)
+    }
+
+    /// A container of this host whose network carries packets of 1400 bytes.
+    #[must_use]
+    pub fn narrow_container(self) -> IpAddr {
+        self.parsed("10.100.0.14", "fd00:10:100::14")
+    }
+
+    /// A container of this host's second network that is on no veth pair.
+    #[must_use]
+    pub fn peerless(self) -> IpAddr {
+        self.parsed("10.101.0.9", "fd00:10:101::9")
+    }
+
+    /// A container of host B.
+    #[must_use]
+    pub fn remote(self) -> IpAddr {
+        self.pick(CONTAINER_B, CONTAINER_B_V6)
+    }
+
+    /// An address that a route within host B's subnet is for.
+    #[must_use]
+    pub fn specific(self) -> IpAddr {
+        self.parsed("10.200.0.130", "fd00:10:200:0:8000::2")
+    }
+
+    /// An address behind a next hop that is not resolved.
+    #[must_use]
+    pub fn unresolved(self) -> IpAddr {
+        self.parsed("10.60.0.2", "fd00:10:60::2")
+    }
+
+    /// An address behind a next hop that carries packets of 1400 bytes.
+    #[must_use]
+    pub fn narrow(self) -> IpAddr {
+        self.parsed("10.70.0.2", "fd00:10:70::2")
+    }
+
+    /// An address behind a next hop of the other family.
+    #[must_use]
+    pub fn crossed(self) -> IpAddr {
+        self.parsed("10.80.0.2", "fd00:10:80::2")
+    }
+
+    /// An address behind an interface that XDP may not send out of.
+    #[must_use]
+    pub fn portless(self) -> IpAddr {
+        self.parsed("10.90.0.2", "fd00:10:90::2")
+    }
+
+    /// An address that a blackhole is for.
+    #[must_use]
+    pub fn hole(self) -> IpAddr {
+        self.parsed("10.50.0.2", "fd00:10:50::2")
+    }
+
+    /// An address within host B's subnet that a blackhole is for.
+    #[must_use]
+    pub fn hole_in_remote(self) -> IpAddr {
+        self.parsed("10.200.0.66", "fd00:10:200::66")
+    }
+
+    /// This host, as its containers see it.
+    #[must_use]
+    pub fn gateway(self) -> IpAddr {
+        self.pick(GATEWAY_A, GATEWAY_A_V6)
+    }
+
+    /// This host on the wire.
+    #[must_use]
+    pub fn host(self) -> IpAddr {
+        self.pick(HOST_A, HOST_A_V6)
+    }
+
+    /// Host B on the wire.
+    #[must_use]
+    pub fn neighbour(self) -> IpAddr {
+        self.pick(HOST_B, HOST_B_V6)
+    }
+
+    /// An address no route is for.
+    #[must_use]
+    pub fn stranger(self) -> IpAddr {
+        self.pick(STRANGER, STRANGER_V6)
+    }
+
+    fn family(self) -> Family {
+        if self.v6 { Family::V6 } else { Family::V4 }
+    }
+
+    /// The prefix that a route of the default table has.
+    fn prefix(self, known: Known) -> Prefix {
+        let [v4, v6] = match known {
+            Known::Network => ["10.100.0.0/24", "fd00:10:100::/64"],
+            Known::SecondNetwork => ["10.101.0.0/24", "fd00:10:101::/64"],
+            Known::Remote => ["10.200.0.0/24", "fd00:10:200::/64"],
+            Known::Specific => ["10.200.0.128/25", "fd00:10:200:0:8000::/65"],
+            Known::Unresolved => ["10.60.0.0/24", "fd00:10:60::/64"],
+            Known::Narrow => ["10.70.0.0/24", "fd00:10:70::/64"],
+            Known::Crossed => ["10.80.0.0/24", "fd00:10:80::/64"],
+            Known::Portless => ["10.90.0.0/24", "fd00:10:90::/64"],
+            Known::Hole => ["10.50.0.0/16", "fd00:10:50::/48"],
+            Known::HoleInRemote => ["10.200.0.66/32", "fd00:10:200::66/128"],
+        };
+        let text = if self.v6 { v6 } else { v4 };
+        text.parse().expect("a prefix of this table")
+    }
+
+    /// The slot of a route's counter.
+    #[must_use]
+    pub fn counter(self, known: Known) -> u32 {
+        1 + known as u32 + if self.v6 { 32 } else { 0 }
+    }
+}
+
+/// The slot of default routes' counter.
+pub const DEFAULT_COUNTER: u32 = 90;
+
+impl Rig {
+    /// Adds a default route, to host B.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn default_route(&mut self, roles: Roles) {
+        let any = if roles.v6 { "::/0" } else { "0.0.0.0/0" };
+        let route = Route {
+            kind: RouteKind::DIRECT,
+            family: roles.family(),
+            source: 0,
+            reserved: 0,
+            target: slot(roles, VIA_B),
+            counter: DEFAULT_COUNTER,
+        };
+        self.datapath
+            .set_route(any.parse().expect("a prefix"), route)
+            .expect("add a default route");
+    }
+}
+
+/// The routes of the default table that count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// This host's containers.
+    Network,
+    /// The containers of its second network.
+    SecondNetwork,
+    /// Host B's containers, through host B on the first uplink.
+    Remote,
+    /// Half of them, through the second uplink.
+    Specific,
+    /// A next hop that is not resolved.
+    Unresolved,
+    /// A next hop with a small MTU.
+    Narrow,
+    /// A next hop of the other family.
+    Crossed,
+    /// A next hop behind an interface that is no device of XDP's map.
+    Portless,
+    /// A blackhole.
+    Hole,
+    /// A blackhole for one address of host B's.
+    HoleInRemote,
+}
+
+/// Fills the maps.
+pub(super) fn fill(datapath: &mut Datapath, ifindex: impl Fn(&str) -> u32) -> Result<()> {
+    for name in ["eth0", "eth1"] {
+        datapath.set_tx_port(ifindex(name))?;
+    }
+    for place in Place::DESCRIBED {
+        datapath.set_interface(ifindex(place.interface()), interface(place))?;
+    }
+    for roles in FAMILIES {
+        next_hops(datapath, roles, &ifindex)?;
+        routes(datapath, roles, &ifindex)?;
+        endpoints(datapath, roles, &ifindex)?;
+    }
+    Ok(())
+}
+
+fn interface(place: Place) -> Interface {
+    let mac = match place {
+        Place::Docker | Place::Port => DOCKER_A_MAC,
+        Place::Uplink | Place::UplinkXdp | Place::Bare | Place::Unknown | Place::UnknownXdp => {
+            HOST_A_MAC
+        }
+    };
+    let (ipv4, ipv6) = match place {
+        Place::Docker | Place::Port => (GATEWAY_A.octets(), GATEWAY_A_V6.octets()),
+        Place::Uplink | Place::UplinkXdp => (HOST_A.octets(), HOST_A_V6.octets()),
+        Place::Bare | Place::Unknown | Place::UnknownXdp => ([0; 4], [0; 16]),
+    };
+    Interface {
+        mac,
+        port: u8::from(place == Place::Port),
+        reserved: 0,
+        row: place.row(),
+        ipv4,
+        ipv6,
+    }
+}
+
+/// Slots of the next hops, which IPv6's come behind.
+const VIA_B: u32 = 1;
+const VIA_ETH1: u32 = 2;
+const UNRESOLVED: u32 = 3;
+const NARROW: u32 = 4;
+const PORTLESS: u32 = 5;
+
+fn slot(roles: Roles, hop: u32) -> u32 {
+    hop + if roles.v6 { 8 } else { 0 }
+}
+
+fn next_hops(datapath: &mut Datapath, roles: Roles, ifindex: &impl Fn(&str) -> u32) -> Result<()> {
+    let via_b = NextHop {
+        dst_mac: HOST_B_MAC,
+        resolved: 1,
+        family: roles.family(),
+        src_mac: HOST_A_MAC,
+        reserved: [0; 2],
+        ifindex: ifindex("eth0"),
+        mtu: 1500,
+        gateway: mapped(roles.neighbour()),
+    };
+    let via_eth1 = NextHop {
+        dst_mac: NEXT_MAC,
+        src_mac: ETH1_MAC,
+        ifindex: ifindex("eth1"),
+        ..via_b
+    };
+    let unresolved = NextHop {
+        dst_mac: [0; 6],
+        resolved: 0,
+        ..via_eth1
+    };
+    let narrow = NextHop {
+        mtu: 1400,
+        ..via_eth1
+    };
+    let portless = NextHop {
+        ifindex: ifindex("bare0"),
+        ..via_b
+    };
+    for (hop, next_hop) in [
+        (VIA_B, via_b),
+        (VIA_ETH1, via_eth1),
+        (UNRESOLVED, unresolved),
+        (NARROW, narrow),
+        (PORTLESS, portless),
+    ] {
+        datapath.set_next_hop(slot(roles, hop), next_hop)?;
+    }
+    Ok(())
+}
+
+fn routes(datapath: &mut Datapath, roles: Roles, ifindex: &impl Fn(&str) -> u32) -> Result<()> {
+    let other = if roles.v6 { V4 } else { V6 };
+    for (known, kind, target) in [
+        (Known::Network, RouteKind::LOCAL, ifindex("docker0")),
+        (Known::SecondNetwork, RouteKind::LOCAL, ifindex("docker1")),
+        (Known::Remote, RouteKind::DIRECT, slot(roles, VIA_B)),
+        (Known::Specific, RouteKind::DIRECT, slot(roles, VIA_ETH1)),
+        (
+            Known::Unresolved,
+            RouteKind::DIRECT,
+            slot(roles, UNRESOLVED),
+        ),
+        (Known::Narrow, RouteKind::DIRECT, slot(roles, NARROW)),
+        (Known::Crossed, RouteKind::DIRECT, slot(other, VIA_B)),
+        (Known::Portless, RouteKind::DIRECT, slot(roles, PORTLESS)),
+        (Known::Hole, RouteKind::BLACKHOLE, 0),
+        (Known::HoleInRemote, RouteKind::BLACKHOLE, 0),
+    ] {
+        let route = Route {
+            kind,
+            family: roles.family(),
+            source: 0,
+            reserved: 0,
+            target,
+            counter: roles.counter(known),
+        };
+        datapath.set_route(roles.prefix(known), route)?;
+    }
+    for address in [roles.gateway(), roles.host()] {
+        let route = Route {
+            kind: RouteKind::HOST,
+            family: roles.family(),
+            source: 0,
+            reserved: 0,
+            target: 0,
+            counter: 0,
+        };
+        datapath.set_route(Prefix::host(address), route)?;
+    }
+    Ok(())
+}
+
+fn endpoints(datapath: &mut Datapath, roles: Roles, ifindex: &impl Fn(&str) -> u32) -> Result<()> {
+    let container = Endpoint {
+        mac: CONTAINER_A_MAC,
+        peer: 1,
+        reserved: 0,
+        gateway_mac: DOCKER_A_MAC,
+        reserved2: [0; 2],
+        ifindex: ifindex("port0"),
+        mtu: 1500,
+    };
+    let narrow = Endpoint {
+        mtu: 1400,
+        ..container
+    };
+    let peerless = Endpoint {
+        mac: PEERLESS_MAC,
+        peer: 0,
+        gateway_mac: DOCKER1_MAC,
+        ifindex: ifindex("docker1"),
+        ..container
+    };
+    datapath.set_endpoint(roles.container(), container)?;
+    datapath.set_endpoint(roles.narrow_container(), narrow)?;
+    datapath.set_endpoint(roles.peerless(), peerless)
+}
