@@ -164,7 +164,7 @@ fn a_daemon_that_is_started_in_another_mode_takes_over() {
     let pair = Pair::new().unwrap();
     let (mut a, _b) = pair.routemesh("xdp").unwrap();
     let footprint = Footprint::of(&pair.a.host, &a).unwrap();
-    for mode in ["tc", "xdp-generic", "tc", "xdp"] {
+    for mode in ["xdp-generic", "xdp", "tc", "xdp-generic", "tc", "xdp"] {
         a.kill();
         a.write_config(&pair.a.config(mode, &pair.b)).unwrap();
         a.resume().unwrap();

@@ -31,7 +31,11 @@ fn outcomes_add_up_to_the_packets_the_uplink_received() {
 fn what_xdp_hands_up_is_what_tc_sees() {
     let pair = Pair::new().unwrap();
     let (a, _b) = pair.routemesh("xdp").unwrap();
-    let difference = || Ok(passed(&a, "xdp")? - ended(&a, "tc")?);
+    // From one answer: between two, packets go on arriving.
+    let difference = || {
+        let counts = counts(&a)?;
+        Ok(sum(&counts, "xdp", |verdict| verdict == "pass") - sum(&counts, "tc", |_| true))
+    };
     let before = settled(difference);
     tcp_stream(
         &pair.b.container,
@@ -123,20 +127,19 @@ fn received(host: &Host, interface: &str) -> Result<i64> {
 
 /// Packets that ended in any outcome at a hook of the uplink.
 fn ended(daemon: &Routemesh, hook: &str) -> Result<i64> {
-    sum(daemon, hook, |_| true)
+    Ok(sum(&counts(daemon)?, hook, |_| true))
 }
 
-/// Packets that a hook of the uplink has left to others.
-fn passed(daemon: &Routemesh, hook: &str) -> Result<i64> {
-    sum(daemon, hook, |verdict| verdict == "pass")
+fn counts(daemon: &Routemesh) -> Result<serde_json::Value> {
+    daemon.http("GET", "/v1/outcomes", "")?.json()
 }
 
-fn sum(daemon: &Routemesh, hook: &str, wanted: impl Fn(&str) -> bool) -> Result<i64> {
-    let counts = daemon.http("GET", "/v1/outcomes", "")?.json()?;
+/// Packets that ended in a wanted verdict at a hook of the uplink.
+fn sum(counts: &serde_json::Value, hook: &str, wanted: impl Fn(&str) -> bool) -> i64 {
     let counts = counts.as_array().into_iter().flatten();
-    Ok(counts
+    counts
         .filter(|count| count["interface"] == "eth0" && count["hook"] == hook)
         .filter(|count| count["verdict"].as_str().is_some_and(&wanted))
         .filter_map(|count| count["packets"].as_i64())
-        .sum())
+        .sum()
 }

@@ -75,7 +75,7 @@ struct Chain {
     /// R's daemon first.
     daemons: Vec<Routemesh>,
     /// What keeps the rest in place.
-    lab: (Lab, Host, Wire),
+    _lab: (Lab, Host, Wire),
 }
 
 impl Chain {
@@ -101,16 +101,7 @@ impl Chain {
             host.plug("eth0", &wire).unwrap();
             host
         });
-        let mut chain = Self::of(lab, wire, hosts, (mode, ""));
-        if mode == "xdp" {
-            // What XDP sends back the way it came (XDP_TX) stays in a veth's ring until the
-            // receiving side is told to poll, and the kernel tells it only where it has an XDP
-            // program too: GRO, which does for redirects, is not enough. So the wire gets one.
-            let port = "[[uplink]]\ninterface = \"r-eth0\"\nmode = \"xdp\"\n";
-            let wire = chain.lab.2.node();
-            chain.daemons.push(Routemesh::start(wire, port).unwrap());
-        }
-        chain
+        Self::of(lab, wire, hosts, (mode, ""))
     }
 
     fn of(lab: Lab, far: Wire, [a, r, b]: [Host; 3], (mode, more): (&str, &str)) -> Self {
@@ -137,8 +128,13 @@ impl Chain {
             to_r(&a, near, &b),
             to_r(&b, &far, &a),
         ];
-        let lab = (lab, r, far);
-        Self { a, b, daemons, lab }
+        let _lab = (lab, r, far);
+        Self {
+            a,
+            b,
+            daemons,
+            _lab,
+        }
     }
 
     fn carries_everything(&self) {

@@ -229,7 +229,7 @@ impl Daemon {
             .actual
             .attached
             .iter()
-            .filter(|(_, attached)| **attached == Attached::Xdp)
+            .filter(|(_, attached)| matches!(attached, Attached::Xdp | Attached::XdpGeneric))
             .map(|((ifindex, _), _)| *ifindex)
             .collect();
         for ifindex in wanted.difference(&self.actual.tx_ports.clone()) {

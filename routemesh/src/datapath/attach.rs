@@ -79,8 +79,15 @@ impl Datapath {
         match hook {
             Hook::Tc if has_tcx() => self.attach_tcx(name, &pin),
             Hook::Tc => self.attach_clsact(name),
-            Hook::Xdp => self.attach_xdp(ifindex, XdpMode::Driver, &pin),
-            Hook::XdpGeneric => self.attach_xdp(ifindex, XdpMode::Skb, &pin),
+            // A device has XDP in one mode only: what another run left in the other must go.
+            Hook::Xdp => {
+                self.detach(Hook::XdpGeneric, ifindex)?;
+                self.attach_xdp(ifindex, XdpMode::Driver, &pin)
+            }
+            Hook::XdpGeneric => {
+                self.detach(Hook::Xdp, ifindex)?;
+                self.attach_xdp(ifindex, XdpMode::Skb, &pin)
+            }
         }
         .with_context(|| format!("attach {} to {name}", hook.name()))
     }

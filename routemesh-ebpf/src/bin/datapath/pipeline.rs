@@ -1,6 +1,5 @@
 //! The order of things: each line is a look-up or a call into the core.
 
-use aya_ebpf::bindings::xdp_action;
 use routemesh_common::{Endpoint, Family, Interface, NextHop, Outcome, Route, RouteKind};
 use routemesh_ebpf::{
     forward,
@@ -57,11 +56,9 @@ pub(crate) fn xdp(xdp: &mut Xdp, interface: &Interface) -> Result<Sent, Outcome>
             if hop.resolved == 0 || datagram.ttl <= 1 || datagram.length > hop.mtu {
                 return Err(Outcome::HandedUp);
             }
-            let action = if hop.ifindex == xdp.ifindex() {
-                xdp_action::XDP_TX
-            } else {
-                maps::redirect_xdp(hop.ifindex)?
-            };
+            // Not XDP_TX, even back out of the same interface: a veth takes that only when the
+            // other end has an XDP program too, and loses the packet otherwise.
+            let action = maps::redirect_xdp(hop.ifindex)?;
             count::route(route, datagram.length);
             not_back(xdp, xdp.ifindex(), hop)?;
             forward::decrement_ttl(xdp, datagram.family)?;
