@@ -139,13 +139,13 @@ fn transits(f: Roles) -> Vec<Row> {
             &transit(f, f.remote()),
         )
         .routed(f.counter(Known::Remote))
-        .by_xdp(Decision::Transmit, HOST_A_MAC, HOST_B_MAC),
+        .by_xdp(Decision::Redirect, HOST_A_MAC, HOST_B_MAC),
         Row::from_wire(
             format!("{f:?} through a next hop of the other family"),
             &transit(f, f.crossed()),
         )
         .routed(f.counter(Known::Crossed))
-        .by_xdp(Decision::Transmit, HOST_A_MAC, HOST_B_MAC),
+        .by_xdp(Decision::Redirect, HOST_A_MAC, HOST_B_MAC),
         Row::from_wire(
             format!("{f:?} to a next hop that is not resolved"),
             &transit(f, f.unresolved()),
