@@ -44,7 +44,7 @@ impl Arrival {
 /// What a program told the kernel to do with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Leave it to the stack: `TC_ACT_OK`, `XDP_PASS`.
+    /// Leave it to what comes next, the stack at last: `TC_ACT_UNSPEC`, `XDP_PASS`.
     Pass,
     /// Drop it: `TC_ACT_SHOT`, `XDP_DROP`.
     Drop,
@@ -152,7 +152,7 @@ fn write(context: &mut [u8], at: usize, number: u32) {
 
 fn tc_decision(number: u32) -> Decision {
     match number {
-        0 => Decision::Pass,
+        u32::MAX => Decision::Pass,
         2 => Decision::Drop,
         7 => Decision::Redirect,
         _ => Decision::Other(number),

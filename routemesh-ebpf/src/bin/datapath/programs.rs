@@ -5,7 +5,7 @@
 )]
 
 use aya_ebpf::{
-    bindings::{TC_ACT_OK, TC_ACT_SHOT, xdp_action},
+    bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC, xdp_action},
     macros::{classifier, xdp},
     programs::{TcContext, XdpContext},
 };
@@ -25,7 +25,7 @@ pub(crate) fn rm_tc(ctx: TcContext) -> i32 {
     let bytes = payload(tc.length());
     let Some(interface) = maps::interface(tc.ifindex()) else {
         count::outcome(0, Outcome::UnknownInterface, bytes);
-        return TC_ACT_OK;
+        return TC_ACT_UNSPEC;
     };
     tc.pull_headers();
     let (outcome, action) = match pipeline::tc(&mut tc, interface) {
@@ -67,11 +67,12 @@ fn payload(frame_length: u32) -> u32 {
     frame_length.saturating_sub(ETH_LEN as u32)
 }
 
+/// What is passed goes on to the programs and filters behind ours, which `TC_ACT_OK` would skip.
 #[inline(always)]
 fn tc_verdict(outcome: Outcome) -> i32 {
     match outcome.verdict() {
         Verdict::Drop => TC_ACT_SHOT,
-        Verdict::Forward | Verdict::Pass | Verdict::Reply => TC_ACT_OK,
+        Verdict::Forward | Verdict::Pass | Verdict::Reply => TC_ACT_UNSPEC,
     }
 }
 
