@@ -8,14 +8,13 @@ use aya::{
     programs::{
         Program, ProgramError, SchedClassifier, TcAttachType, Xdp, XdpMode,
         links::{FdLink, LinkError, PinnedLink},
-        tc::{TcError, qdisc_add_clsact, qdisc_detach_program},
     },
     util::KernelVersion,
 };
 use nix::libc;
 use routemesh_common::programs;
 
-use super::Datapath;
+use super::{Datapath, clsact};
 
 /// A place on an interface where a program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,7 +77,7 @@ impl Datapath {
         let pin = self.pins.link(hook, ifindex);
         match hook {
             Hook::Tc if has_tcx() => self.attach_tcx(name, &pin),
-            Hook::Tc => self.attach_clsact(name),
+            Hook::Tc => self.attach_clsact(name, &pin),
             // A device has XDP in one mode only: what another run left in the other must go.
             Hook::Xdp => {
                 self.detach(Hook::XdpGeneric, ifindex)?;
@@ -97,13 +96,7 @@ impl Datapath {
     /// # Errors
     /// Why the kernel refused.
     pub fn detach(&mut self, hook: Hook, ifindex: u32) -> Result<()> {
-        let pin = self.pins.link(hook, ifindex);
-        if pin.exists() {
-            std::fs::remove_file(&pin).with_context(|| format!("remove {}", pin.display()))?;
-        } else if hook == Hook::Tc && !has_tcx() {
-            super::detach::clsact(ifindex)?;
-        }
-        Ok(())
+        super::detach::one(ifindex, &self.pins.link(hook, ifindex))
     }
 
     /// The links that are pinned, by this process or one before it.
@@ -126,21 +119,9 @@ impl Datapath {
         Ok(Attached::Tcx)
     }
 
-    fn attach_clsact(&mut self, name: &str) -> Result<Attached> {
-        match qdisc_add_clsact(name) {
-            Ok(()) => {}
-            // One is there already, ours or another's: both serve.
-            Err(TcError::NetlinkError(error)) if error.raw_os_error() == Some(libc::EEXIST) => {}
-            Err(error) => return Err(error).context("add the clsact qdisc"),
-        }
-        // A filter is not replaced but added, and two would handle a packet twice.
-        remove_filter(name)?;
-        let program: &mut SchedClassifier = typed(&mut self.ebpf, programs::TC)?;
-        let link = program
-            .attach(name, TcAttachType::Ingress)
-            .map_err(explain)?;
-        // A filter stays until it is removed by name: it must outlive this process.
-        std::mem::forget(program.take_link(link)?);
+    fn attach_clsact(&mut self, name: &str, record: &Path) -> Result<Attached> {
+        let program = typed(&mut self.ebpf, programs::TC)?;
+        clsact::attach(program, name, record)?;
         Ok(Attached::Clsact)
     }
 
@@ -205,17 +186,6 @@ fn keep(link: FdLink, pin: &Path) -> Result<()> {
 /// Whether tc takes links. (aya goes by the kernel's version too.)
 pub(super) fn has_tcx() -> bool {
     KernelVersion::current().is_ok_and(|current| current >= KernelVersion::new(6, 6, 0))
-}
-
-/// Removes our filters from an interface's ingress.
-pub(super) fn remove_filter(name: &str) -> Result<bool> {
-    match qdisc_detach_program(name, TcAttachType::Ingress, programs::TC) {
-        Ok(()) => Ok(true),
-        Err(TcError::IoError(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => {
-            Err(anyhow!(error)).with_context(|| format!("remove the tc filter of {name}"))
-        }
-    }
 }
 
 /// Adds what the error number alone does not tell.

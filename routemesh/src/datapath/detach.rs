@@ -3,12 +3,9 @@
 use std::{fs, io, path::Path};
 
 use anyhow::{Context as _, Result};
-use nix::net::if_::{if_indextoname, if_nameindex};
+use nix::net::if_::if_nameindex;
 
-use super::{
-    attach::{has_tcx, remove_filter},
-    pins::Pins,
-};
+use super::{attach::has_tcx, clsact, pins::Pins};
 
 /// What was taken out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,16 +24,15 @@ pub fn detach_all(directory: &Path) -> Result<Detached> {
     let mut detached = Detached::default();
     let mut failed = Ok(());
     for (hook, ifindex) in pins.all()? {
-        let pin = pins.link(hook, ifindex);
-        match fs::remove_file(&pin) {
+        match one(ifindex, &pins.link(hook, ifindex)) {
             Ok(()) => detached.programs += 1,
-            Err(error) => failed = Err(error).with_context(|| format!("remove {}", pin.display())),
+            Err(error) => failed = Err(error),
         }
     }
     if !has_tcx() {
         for interface in &if_nameindex().context("list interfaces")? {
             let name = interface.name().to_string_lossy();
-            detached.programs += usize::from(remove_filter(&name)?);
+            detached.programs += usize::from(clsact::remove_filter(&name)?);
         }
     }
     failed?;
@@ -44,12 +40,17 @@ pub fn detach_all(directory: &Path) -> Result<Detached> {
     Ok(detached)
 }
 
-/// Removes our filter from an interface, if it still exists.
-pub(super) fn clsact(ifindex: u32) -> Result<()> {
-    if let Ok(name) = if_indextoname(ifindex) {
-        remove_filter(&name.to_string_lossy())?;
+/// Detaches what is pinned, or on record, at `pin`.
+pub(super) fn one(ifindex: u32, pin: &Path) -> Result<()> {
+    if pin.is_dir() {
+        return clsact::detach(ifindex, pin);
     }
-    Ok(())
+    match fs::remove_file(pin) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", pin.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn remove_tree(directory: &Path) -> Result<()> {

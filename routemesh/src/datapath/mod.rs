@@ -5,10 +5,12 @@
 //! then swaps the programs of the links it finds there: packets see the old tables or the new.
 
 mod attach;
+mod clsact;
 mod counters;
 mod detach;
 mod log;
 mod pins;
+mod qdisc;
 mod test_run;
 
 use std::{net::IpAddr, path::Path};

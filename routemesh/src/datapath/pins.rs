@@ -112,7 +112,8 @@ fn mount_bpffs(directory: &Path) -> Result<()> {
     )
 }
 
-fn make(directory: &Path) -> Result<()> {
+/// Makes a directory that only root may look into, where there is none.
+pub(super) fn make(directory: &Path) -> Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(error).with_context(|| format!("make {}", directory.display()))
