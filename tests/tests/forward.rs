@@ -2,7 +2,9 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use routemesh_tests::lab::{Capture, Echo, Pair, Ping, Routemesh, Side, tcp_stream, udp_echo};
+use routemesh_tests::lab::{
+    Capture, Echo, Pair, Ping, Routemesh, Side, has_tcx, tcp_stream, udp_echo,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -34,10 +36,10 @@ fn the_uplink_is_in_the_mode_asked_for(mode: &str) {
     let links = a.cli_json(&["link", "list"]).unwrap();
     let links = links.as_array().unwrap();
     let uplink = links.iter().find(|link| link["ifname"] == "eth0").unwrap();
+    let tc = if has_tcx() { "tcx" } else { "clsact" };
     let wanted = match mode {
-        "tc" => "tcx",
-        "xdp" => "xdp+tcx",
-        _ => "xdp-generic+tcx",
+        "tc" => tc.to_owned(),
+        mode => format!("{mode}+{tc}"),
     };
     assert_eq!(uplink["mode"], wanted, "{uplink}");
 }
@@ -157,7 +159,8 @@ fn auto_means_tc_on_a_veth_and_says_why() {
     let status = a.cli_json(&["status"]).unwrap();
     let links = status["links"].as_array().unwrap();
     let uplink = links.iter().find(|link| link["ifname"] == "eth0").unwrap();
-    assert_eq!(uplink["mode"], "tcx", "{uplink}");
+    let tc = if has_tcx() { "tcx" } else { "clsact" };
+    assert_eq!(uplink["mode"], tc, "{uplink}");
     assert!(uplink["reason"].is_string(), "{uplink}");
 }
 
@@ -284,6 +287,23 @@ fn a_default_route_leaves_the_host_its_own_traffic() {
             .run(&pair.a.container, gateway.parse().unwrap())
             .unwrap();
     }
+    Ping::default()
+        .run(&pair.a.container, pair.b.container.v4())
+        .unwrap();
+}
+
+#[test]
+fn filters_of_others_see_what_is_passed() {
+    let pair = Pair::new().unwrap();
+    let _running = pair.routemesh("tc").unwrap();
+    let (a, b) = (&pair.a.host, &pair.b.host);
+    Ping::default().run(a, b.v4().into()).unwrap();
+    // A classic program of one instruction, which drops (2) what it is shown.
+    let filter = "tc qdisc add dev eth0 clsact 2> /dev/null; tc filter add dev eth0 ingress \
+        protocol ip prio 60000 bpf direct-action bytecode '1,6 0 0 2'";
+    a.run(["sh", "-c", filter]).unwrap();
+    let report = Ping::default().report(a, b.v4().into()).unwrap();
+    assert!(report.contains(" 0 received"), "{report}");
     Ping::default()
         .run(&pair.a.container, pair.b.container.v4())
         .unwrap();

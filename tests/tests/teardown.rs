@@ -1,6 +1,8 @@
 //! What routemesh leaves behind: nothing when it is asked to go, everything when it is killed.
 
-use routemesh_tests::lab::{Footprint, Leftovers, PATIENCE, Pair, Ping, eventually, tcp_stream};
+use routemesh_tests::lab::{
+    Footprint, Leftovers, PATIENCE, Pair, Ping, attached, eventually, tcp_stream,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -63,6 +65,21 @@ fn forwarding_outlives_a_killed_daemon_and_the_next_one_takes_over() {
 }
 
 #[test]
+fn a_daemon_that_takes_over_leaves_one_program_at_each_hook() {
+    let pair = Pair::new().unwrap();
+    let (mut a, _b) = pair.routemesh("xdp").unwrap();
+    let hooks = || attached(&pair.a.host).unwrap().len();
+    // XDP on the uplink; tc there, on the bridge and on the container's port.
+    assert_eq!(hooks(), 4);
+    for _ in 0..2 {
+        a.kill();
+        assert_eq!(hooks(), 4);
+        a.resume().unwrap();
+        assert_eq!(hooks(), 4);
+    }
+}
+
+#[test]
 fn routes_that_left_the_file_while_no_daemon_ran_are_gone() {
     let pair = Pair::new().unwrap();
     let (mut a, _b) = pair.routemesh("tc").unwrap();
@@ -81,7 +98,8 @@ fn detach_needs_no_daemon_and_takes_only_what_is_ours() {
     let pair = Pair::new().unwrap();
     let (mut a, _b) = pair.routemesh("tc").unwrap();
     let footprint = Footprint::of(&pair.a.host, &a).unwrap();
-    let foreign = "tc qdisc add dev eth0 clsact && \
+    // Without tcx routemesh has added the qdisc.
+    let foreign = "tc qdisc add dev eth0 clsact 2> /dev/null; \
         tc filter add dev eth0 ingress protocol ip prio 5 u32 match u32 0 0 flowid 1:1";
     pair.a.host.run(["sh", "-c", foreign]).unwrap();
     a.kill();

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use aya::{
     maps::loaded_maps,
     programs::{ProgramInfo, SchedClassifier, TcAttachType, loaded_programs},
+    util::KernelVersion,
 };
 
 use super::{Node, Routemesh};
@@ -89,27 +90,59 @@ fn still(kind: &str, ours: &BTreeSet<u32>, loaded: impl Iterator<Item = u32>) ->
         .collect()
 }
 
-/// Programs attached to interfaces of the node by XDP or tcx, with a word on each; those that
-/// hang from a qdisc go with it.
-fn attached(node: &Node) -> Result<Vec<(u32, String)>> {
+/// Programs attached to interfaces of the node by XDP or tc, by id and with a word on each.
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn attached(node: &Node) -> Result<Vec<(u32, String)>> {
     let json = node.run(["ip", "-json", "-details", "link", "show"])?;
     let links: serde_json::Value = serde_json::from_str(&json).context("ip link show")?;
-    node.enter(|| {
-        let mut found = Vec::new();
-        for link in links.as_array().into_iter().flatten() {
-            let name = link["ifname"].as_str().context("a link without a name")?;
-            if let Some(id) = link["xdp"]["prog"]["id"].as_u64() {
-                found.push((id as u32, format!("XDP program {id} on {name}")));
-            }
-            for hook in [TcAttachType::Ingress, TcAttachType::Egress] {
-                let (_, programs) = SchedClassifier::query_tcx(name, hook)
-                    .with_context(|| format!("ask for the tcx programs of {name}"))?;
-                let ids = programs.iter().map(ProgramInfo::id);
-                found.extend(ids.map(|id| (id, format!("tcx program {id} on {name}"))));
-            }
+    let mut found = Vec::new();
+    for link in links.as_array().into_iter().flatten() {
+        let name = link["ifname"].as_str().context("a link without a name")?;
+        if let Some(id) = link["xdp"]["prog"]["id"].as_u64() {
+            found.push((id as u32, format!("XDP program {id} on {name}")));
         }
-        Ok(found)
+        let ids = if has_tcx() {
+            tcx_programs(node, name)?
+        } else {
+            filters(node, name)?
+        };
+        found.extend(
+            ids.iter()
+                .map(|id| (*id, format!("tc program {id} on {name}"))),
+        );
+    }
+    Ok(found)
+}
+
+/// Whether this kernel attaches tc programs by links; else they are filters of a qdisc.
+#[must_use]
+pub fn has_tcx() -> bool {
+    KernelVersion::current().is_ok_and(|current| current >= KernelVersion::new(6, 6, 0))
+}
+
+fn tcx_programs(node: &Node, interface: &str) -> Result<Vec<u32>> {
+    node.enter(|| {
+        let mut ids = Vec::new();
+        for hook in [TcAttachType::Ingress, TcAttachType::Egress] {
+            let (_, programs) = SchedClassifier::query_tcx(interface, hook)
+                .with_context(|| format!("ask for the tcx programs of {interface}"))?;
+            ids.extend(programs.iter().map(ProgramInfo::id));
+        }
+        Ok(ids)
     })
+}
+
+fn filters(node: &Node, interface: &str) -> Result<Vec<u32>> {
+    let mut ids = Vec::new();
+    for side in ["ingress", "egress"] {
+        let json = node.run(["tc", "-json", "filter", "show", "dev", interface, side])?;
+        let filters: serde_json::Value = serde_json::from_str(&json).context("tc filter show")?;
+        let filters = filters.as_array().into_iter().flatten();
+        ids.extend(filters.filter_map(|filter| filter["options"]["prog"]["id"].as_u64()));
+    }
+    Ok(ids.into_iter().map(|id| id as u32).collect())
 }
 
 /// The ids of BPF objects that a process holds open, of the kind named by `field`.

@@ -32,7 +32,7 @@ use anyhow::{Context, Result};
 pub use capture::Capture;
 pub use daemon::{Routemesh, binary};
 pub use docker::{Docker, DockerContainer};
-pub use footprint::{Footprint, Leftovers};
+pub use footprint::{Footprint, Leftovers, attached, has_tcx};
 pub use host::Host;
 pub use http::{Answer, request};
 pub use network::{Container, Network};
