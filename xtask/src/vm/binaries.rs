@@ -11,6 +11,7 @@ use crate::process::cargo;
 /// times as long, and what does not depend on the kernel's version is tested without.
 pub(super) const LEFT_OUT: &[(&str, &str)] = &[
     ("control", "the control socket is the same on every kernel"),
+    ("demo", "it is of the demo, not of the kernel"),
     ("docker", "a dockerd takes minutes to start"),
     (
         "hostile",

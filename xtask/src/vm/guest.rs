@@ -5,6 +5,7 @@ use std::{
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Command, Stdio},
+    thread::available_parallelism,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -93,7 +94,8 @@ fn emulator(kernel: &Kernel, initrd: &Path, console: &Path) -> Command {
     command
         .args(["--foreground", "--kill-after=5", &PATIENCE.to_string()])
         .args(["qemu-system-x86_64", "-accel", "tcg,thread=multi"])
-        .args(["-M", "q35", "-cpu", "max", "-m", "2048", "-smp", "2"])
+        .args(["-M", "q35", "-cpu", "max", "-m", "2048"])
+        .args(["-smp", &processors().to_string()])
         .args(["-nodefaults", "-no-user-config", "-no-reboot"])
         .args(["-display", "none", "-serial"])
         .arg(format!("file:{}", console.display()))
@@ -110,6 +112,11 @@ fn emulator(kernel: &Kernel, initrd: &Path, console: &Path) -> Command {
         .arg(initrd)
         .args(["-append", "console=ttyS0 panic=-1 quiet"]);
     command
+}
+
+/// How many processors a guest has: this machine's, up to four.
+pub(super) fn processors() -> usize {
+    available_parallelism().map_or(1, |processors| processors.get().min(4))
 }
 
 fn last_words(console: &Path) -> String {

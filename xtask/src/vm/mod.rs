@@ -81,8 +81,9 @@ fn script(binaries: &[Binary], filter: Option<&str>) -> String {
         } else {
             "--color=never"
         };
+        let threads = format!("--test-threads={}", guest::processors());
         let mut arguments = String::new();
-        for word in filter.into_iter().chain(["--test-threads=2", colour]) {
+        for word in filter.into_iter().chain([threads.as_str(), colour]) {
             let _ = write!(arguments, " {}", quoted(word));
         }
         for (test, _) in SKIPPED {
@@ -116,7 +117,7 @@ mod tests {
             directory: "/w/tests".into(),
         };
         let script = script(&[binary], Some("tc::"));
-        assert!(script.contains("cd '/w/tests' && '/t/it'\\''s' 'tc::' '--test-threads=2'"));
+        assert!(script.contains("cd '/w/tests' && '/t/it'\\''s' 'tc::' '--test-threads="));
         assert!(script.ends_with("exit $failed\n"));
     }
 }
