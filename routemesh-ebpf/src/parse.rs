@@ -58,8 +58,12 @@ pub fn frame(
 #[inline(always)]
 fn ipv4(packet: &impl Packet, room: u32) -> Result<Datagram, Outcome> {
     let ip = packet.header::<Ipv4Hdr>(ETH_LEN)?;
-    if ip.vihl != 0x45 {
-        return Err(unusual_ipv4(ip.vihl));
+    if ip.vihl >> 4 != 4 {
+        return Err(Outcome::BadVersion);
+    }
+    let header = u32::from(ip.vihl & 0xf) * 4;
+    if header < IPV4_LEN as u32 || header > room {
+        return Err(Outcome::BadHeaderLength);
     }
     // IPv4 packets above 64 KiB, which exist within a host only, say 0 (Linux "BIG TCP").
     let claimed = u32::from(u16::from_be_bytes(ip.tot_len));
@@ -68,8 +72,11 @@ fn ipv4(packet: &impl Packet, room: u32) -> Result<Datagram, Outcome> {
     } else {
         claimed
     };
-    if length < IPV4_LEN as u32 || length > room {
+    if length < header || length > room {
         return Err(Outcome::BadTotalLength);
+    }
+    if header > IPV4_LEN as u32 {
+        return Err(Outcome::IpOptions);
     }
     if Sum::new()
         .bytes(packet.header::<[u8; 20]>(ETH_LEN)?)
@@ -90,17 +97,6 @@ fn ipv4(packet: &impl Packet, room: u32) -> Result<Datagram, Outcome> {
         length,
         dst: mapped(ip.dst_addr),
     })
-}
-
-#[cold]
-fn unusual_ipv4(vihl: u8) -> Outcome {
-    if vihl >> 4 != 4 {
-        Outcome::BadVersion
-    } else if vihl & 0xf < 5 {
-        Outcome::BadHeaderLength
-    } else {
-        Outcome::IpOptions
-    }
 }
 
 /// RFC 1812 §5.3.7 and RFC 6890: sources that no packet on a link may have.
