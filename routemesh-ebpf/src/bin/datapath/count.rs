@@ -23,7 +23,8 @@ pub(crate) fn outcome(row: u32, outcome: Outcome, bytes: u32) {
     );
 }
 
-/// Counts a packet that the route matched.
+/// Counts a packet that the route sent on, answered or dropped. One that is left to the stack, or
+/// to the next hook, is not: it may be counted there.
 #[inline(always)]
 pub(crate) fn route(route: &Route, bytes: u32) {
     add(maps::route_counter(route.counter), bytes);

@@ -32,14 +32,14 @@ pub(crate) fn tc(tc: &mut Tc, interface: &Interface) -> Result<Sent, Outcome> {
     match route.kind {
         RouteKind::HOST => Err(Outcome::ToHost),
         RouteKind::BLACKHOLE => blackhole(route, &datagram),
-        _ => {
-            count::route(route, datagram.length);
-            match forward_tc(tc, &datagram, route) {
-                Err(Stop::Complain(complaint)) => reply::send(tc, interface, &datagram, complaint),
-                Err(Stop::End(outcome)) => Err(outcome),
-                Ok(sent) => Ok(sent),
+        _ => match forward_tc(tc, &datagram, route) {
+            Err(Stop::Complain(complaint)) => {
+                count::route(route, datagram.length);
+                reply::send(tc, interface, &datagram, complaint)
             }
-        }
+            Err(Stop::End(outcome)) => Err(outcome),
+            Ok(sent) => Ok(sent),
+        },
     }
 }
 
@@ -91,19 +91,20 @@ fn forward_tc(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<Sent, S
         return Err(Stop::Complain(Complaint::TimeExceeded));
     }
     if route.kind == RouteKind::DIRECT {
-        return direct(tc, datagram, maps::next_hop(route.target)?);
+        return direct(tc, datagram, route);
     }
     match maps::endpoint(&datagram.dst) {
-        Some(endpoint) => deliver(tc, datagram, endpoint),
-        None => network(tc, datagram, route.target),
+        Some(endpoint) => deliver(tc, datagram, route, endpoint),
+        None => network(tc, datagram, route),
     }
 }
 
 #[inline(always)]
-fn direct(tc: &mut Tc, datagram: &Datagram, hop: &NextHop) -> Result<Sent, Stop> {
-    not_back(tc, tc.ifindex(), hop)?;
+fn direct(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<Sent, Stop> {
+    let hop = maps::next_hop(route.target)?;
+    not_back(tc, tc.ifindex(), hop).inspect_err(|_| count::route(route, datagram.length))?;
     fits(tc, datagram, hop.mtu)?;
-    decrement(tc, datagram.family)?;
+    take(tc, datagram, route)?;
     Ok(Sent {
         outcome: Outcome::Routed,
         action: tc.redirect_neigh(hop.ifindex, hop.family, &hop.gateway)?,
@@ -111,9 +112,14 @@ fn direct(tc: &mut Tc, datagram: &Datagram, hop: &NextHop) -> Result<Sent, Stop>
 }
 
 #[inline(always)]
-fn deliver(tc: &mut Tc, datagram: &Datagram, endpoint: &Endpoint) -> Result<Sent, Stop> {
+fn deliver(
+    tc: &mut Tc,
+    datagram: &Datagram,
+    route: &Route,
+    endpoint: &Endpoint,
+) -> Result<Sent, Stop> {
     fits(tc, datagram, endpoint.mtu)?;
-    decrement(tc, datagram.family)?;
+    take(tc, datagram, route)?;
     forward::set_macs(tc, endpoint.mac, endpoint.gateway_mac)?;
     let action = if endpoint.peer == 1 {
         tc.redirect_peer(endpoint.ifindex)?
@@ -127,11 +133,11 @@ fn deliver(tc: &mut Tc, datagram: &Datagram, endpoint: &Endpoint) -> Result<Sent
 }
 
 #[inline(always)]
-fn network(tc: &mut Tc, datagram: &Datagram, ifindex: u32) -> Result<Sent, Stop> {
-    decrement(tc, datagram.family)?;
+fn network(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<Sent, Stop> {
+    take(tc, datagram, route)?;
     Ok(Sent {
         outcome: Outcome::DeliveredByNeighbour,
-        action: tc.redirect_neigh(ifindex, datagram.family, &datagram.dst)?,
+        action: tc.redirect_neigh(route.target, datagram.family, &datagram.dst)?,
     })
 }
 
@@ -157,10 +163,12 @@ fn fits(tc: &Tc, datagram: &Datagram, mtu: u32) -> Result<(), Stop> {
     }
 }
 
+/// The packet is the route's from here on: what may still happen to it is not left to others.
 #[inline(always)]
-fn decrement(tc: &mut Tc, family: Family) -> Result<(), Outcome> {
-    forward::decrement_ttl(tc, family)?;
-    if family == Family::V6 {
+fn take(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<(), Outcome> {
+    count::route(route, datagram.length);
+    forward::decrement_ttl(tc, datagram.family)?;
+    if datagram.family == Family::V6 {
         tc.hop_limit_decremented();
     }
     Ok(())
