@@ -19,6 +19,8 @@ pub(crate) const ICMPV6_QUOTE: usize = 1280 - IPV6_LEN - ICMP_LEN;
 const TTL: u8 = 64;
 /// Precedence 6, internetwork control, which ICMP errors have (RFC 1812 §4.3.2.5).
 const INTERNETWORK_CONTROL: u8 = 0xc0;
+/// IPv6 extension headers that are looked behind. Packets that need more are hardly sent.
+const EXTENSIONS: usize = 2;
 const DONT_FRAGMENT: [u8; 2] = [0x40, 0];
 
 /// What is wrong with a packet, to be told its sender.
@@ -78,8 +80,9 @@ pub fn may_complain(packet: &impl Packet, datagram: &Datagram) -> Result<(), Out
                 0 | 8..=10 | 13..=18
             )
         }
-        IpProto::ICMPV6 if datagram.family == Family::V6 => {
-            *packet.header::<u8>(ETH_LEN + IPV6_LEN)? < 128
+        _ if datagram.family == Family::V6 => {
+            // What cannot be read is taken for no error, as by Linux.
+            is_icmpv6_error(packet, datagram.proto).unwrap_or(false)
         }
         _ => false,
     };
@@ -88,6 +91,27 @@ pub fn may_complain(packet: &impl Packet, datagram: &Datagram) -> Result<(), Out
     } else {
         Ok(())
     }
+}
+
+/// Whether an IPv6 packet carries an ICMPv6 error, itself or behind [`EXTENSIONS`] headers.
+#[inline(always)]
+fn is_icmpv6_error(packet: &impl Packet, first: IpProto) -> Result<bool, Outcome> {
+    let mut proto = first;
+    let mut at = ETH_LEN + IPV6_LEN;
+    let mut headers = 0;
+    while headers <= EXTENSIONS {
+        let [next, length, high, low] = *packet.header::<[u8; 4]>(at)?;
+        at += match proto {
+            // The message's type; errors are those below 128.
+            IpProto::ICMPV6 => return Ok(next < 128),
+            IpProto::ROUTING | IpProto::DESTINATION_OPTIONS => (length as usize + 1) * 8,
+            IpProto::FRAGMENT if high == 0 && low & 0xf8 == 0 => 8,
+            _ => return Ok(false),
+        };
+        proto = IpProto(next);
+        headers += 1;
+    }
+    Ok(false)
 }
 
 /// Writes an ICMP error over the [`room`] opened behind the Ethernet header. The packet

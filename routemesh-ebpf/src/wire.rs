@@ -87,8 +87,14 @@ impl IpProto {
     pub const TCP: Self = Self(6);
     /// UDP.
     pub const UDP: Self = Self(17);
+    /// An IPv6 routing header.
+    pub const ROUTING: Self = Self(43);
+    /// An IPv6 fragment header.
+    pub const FRAGMENT: Self = Self(44);
     /// ICMP for IPv6.
     pub const ICMPV6: Self = Self(58);
+    /// IPv6 destination options.
+    pub const DESTINATION_OPTIONS: Self = Self(60);
 }
 
 /// Bytes of an Ethernet header, so where the IP header begins.
