@@ -143,6 +143,20 @@ impl Packet {
         }
     }
 
+    /// Says another source, of the same family.
+    ///
+    /// # Panics
+    /// When it is of the other family.
+    #[must_use]
+    pub fn from(mut self, src: IpAddr) -> Self {
+        match (&mut self.network, src) {
+            (Network::V4(v4), IpAddr::V4(src)) => v4.src = src,
+            (Network::V6(v6), IpAddr::V6(src)) => v6.src = src,
+            (_, src) => panic!("{src} is no source for {:?}", self.network),
+        }
+        self
+    }
+
     /// Sets both MACs.
     #[must_use]
     pub fn macs(mut self, src: [u8; 6], dst: [u8; 6]) -> Self {

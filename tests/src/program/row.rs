@@ -184,10 +184,7 @@ impl Row {
                 if self.fate.decision == Decision::Pass
                     && self.fate.outcome != Outcome::OtherStation =>
             {
-                Fate {
-                    route: self.fate.route,
-                    ..handed_up()
-                }
+                handed_up()
             }
             Place::Port
             | Place::Uplink

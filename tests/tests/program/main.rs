@@ -5,6 +5,9 @@
 
 mod budget;
 mod forward;
+mod pass;
+mod refuse;
+mod reply;
 
 use std::net::IpAddr;
 
