@@ -13,8 +13,8 @@ use super::{inbound, outbound};
 /// Bytes of an Ethernet header, below which the kernel hands no frame to a program.
 const ETHERNET: usize = 14;
 
-/// Where an IP frame without a whole IP header can be run: the kernel's test runs of tc refuse
-/// it, though off a wire it comes. `hostile.rs` sends some.
+/// Where an IP frame without a whole IP header can be run: test runs of tc refuse it, though it
+/// can come off a wire.
 const HEADLESS: &[Place] = &[Place::UplinkXdp];
 
 #[test]
@@ -68,66 +68,42 @@ fn bad_versions(f: Roles) -> Vec<Row> {
 }
 
 fn bad_ipv4() -> Vec<Row> {
+    use Outcome::{BadChecksum, BadHeaderLength, BadTotalLength};
     let whole = || inbound(V4, V4.container());
-    let row = |what: &str, packet: Packet, outcome| Row::from_wire(what, &packet).ends(outcome);
-    let mut rows = vec![
-        Row::at(HEADLESS, "as IPv6", &whole().ethertype(ETHERTYPE_IPV6)).ends(Outcome::Truncated),
-        row("total length 0", whole().length(0), Outcome::BadTotalLength),
-        row(
-            "below the header",
-            whole().length(19),
-            Outcome::BadTotalLength,
+    let options = whole().options(&[1, 1, 1, 1]);
+    let mut packets = vec![
+        ("total length 0", whole().length(0), BadTotalLength),
+        ("below the header", whole().length(19), BadTotalLength),
+        ("beyond the frame", whole().length(29), BadTotalLength),
+        ("the greatest", whole().length(0xffff), BadTotalLength),
+        ("header beyond the frame", whole().ihl(8), BadHeaderLength),
+        ("the longest header", whole().ihl(15), BadHeaderLength),
+        (
+            "header beyond packet",
+            whole().ihl(8).padding(9),
+            BadTotalLength,
         ),
-        row(
-            "beyond the frame",
-            whole().length(29),
-            Outcome::BadTotalLength,
-        ),
-        row(
-            "the greatest",
-            whole().length(0xffff),
-            Outcome::BadTotalLength,
-        ),
-        row(
-            "header beyond the frame",
-            whole().ihl(8),
-            Outcome::BadHeaderLength,
-        ),
-        row(
-            "the longest header",
-            whole().ihl(15),
-            Outcome::BadHeaderLength,
-        ),
-        row(
-            "header beyond the packet",
-            { whole().ihl(8).padding(18) },
-            Outcome::BadTotalLength,
-        ),
-        row(
+        (
             "options beyond the frame",
-            { whole().options(&[1, 1, 1, 1]).length(100) },
-            Outcome::BadTotalLength,
+            options.length(99),
+            BadTotalLength,
         ),
-        row("checksum 0", whole().checksum(0), Outcome::BadChecksum),
-        row(
-            "checksum 0xffff",
-            whole().checksum(0xffff),
-            Outcome::BadChecksum,
-        ),
+        ("checksum 0", whole().checksum(0), BadChecksum),
+        ("checksum 0xffff", whole().checksum(0xffff), BadChecksum),
     ];
     for ihl in 0..5 {
-        let packet = whole().ihl(ihl);
-        rows.push(row(
-            "header below 20 bytes",
-            packet,
-            Outcome::BadHeaderLength,
-        ));
+        packets.push(("header below 20 bytes", whole().ihl(ihl), BadHeaderLength));
     }
-    let right = u16::from_be_bytes([whole().build()[24], whole().build()[25]]);
+    let frame = whole().build();
+    let right = u16::from_be_bytes([frame[24], frame[25]]);
     for bit in 0..16 {
-        let packet = whole().checksum(right ^ (1 << bit));
-        rows.push(row("a bit of the checksum", packet, Outcome::BadChecksum));
+        let flipped = whole().checksum(right ^ (1 << bit));
+        packets.push(("a bit of the checksum", flipped, BadChecksum));
     }
+    let row = |(what, packet, outcome)| Row::from_wire(what, &packet).ends(outcome);
+    let mut rows: Vec<Row> = packets.into_iter().map(row).collect();
+    let v6 = whole().ethertype(ETHERTYPE_IPV6);
+    rows.push(Row::at(HEADLESS, "as IPv6", &v6).ends(Outcome::Truncated));
     rows
 }
 
