@@ -9,7 +9,7 @@ mod trace;
 mod world;
 
 pub use rig::{Counts, Place, Rig, in_rig};
-pub use row::{Row, run_all};
+pub use row::{Row, run_all, run_together};
 pub use world::{
-    DEFAULT_COUNTER, DOCKER1_MAC, ETH1_MAC, FAMILIES, Known, NEXT_MAC, PEERLESS_MAC, Roles, V4, V6,
+    DOCKER1_MAC, ETH1_MAC, FAMILIES, Known, NEXT_MAC, PEERLESS_MAC, Roles, Target, V4, V6,
 };

@@ -43,6 +43,16 @@ pub enum Place {
 }
 
 impl Place {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Uplink,
+        Self::UplinkXdp,
+        Self::Docker,
+        Self::Port,
+        Self::Bare,
+        Self::Unknown,
+        Self::UnknownXdp,
+    ];
     /// Those that are entries of the map of interfaces, one for each interface.
     pub(super) const DESCRIBED: [Self; 4] = [Self::Uplink, Self::Docker, Self::Port, Self::Bare];
 
@@ -161,7 +171,7 @@ impl Rig {
         ip_batch(world::INTERFACES)?;
         let directory = Directory::new();
         let mut datapath = Datapath::load(&directory.0, ROUTES, false)?;
-        world::fill(&mut datapath, ifindex)?;
+        world::fill(&mut datapath)?;
         Ok(Self {
             datapath,
             directory,
@@ -227,7 +237,7 @@ impl Directory {
 }
 
 /// The interface's index in the thread's namespace.
-fn ifindex(name: &str) -> u32 {
+pub(super) fn ifindex(name: &str) -> u32 {
     if_nametoindex(name).expect("an interface of the rig")
 }
 

@@ -1,6 +1,6 @@
 //! A row of a packet table: a packet, where it comes in, and what must become of it.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use routemesh::datapath::{Decision, Run};
 use routemesh_common::{Outcome, Verdict};
 
@@ -122,38 +122,27 @@ impl Row {
         expected_forward(&self.frame, mac(6), mac(0))
     }
 
-    /// Runs the row at all its places.
-    fn run(&self, rig: &Rig, failures: &mut Vec<String>) {
-        for place in &self.places {
-            if let Err(error) = self.run_at(rig, *place) {
-                failures.push(format!("{} at {place:?}: {error:#}", self.what));
-            }
-        }
-    }
-
-    fn run_at(&self, rig: &Rig, place: Place) -> Result<()> {
+    /// Runs the row at a place and notes in `wanted` what that must have counted.
+    fn run_at(&self, rig: &Rig, place: Place, wanted: &mut Counts) -> Result<()> {
         let fate = self.fate_at(place);
-        let mut wanted = Counts::default();
         wanted.outcome(place, fate.outcome, self.frame.len() - ETHERNET);
         if let Some(slot) = fate.route {
             wanted.route(slot, ip_length(&self.frame));
         }
-        let before = rig.counts();
         let run = rig.run(place, &self.frame, self.segment)?;
-        let counted = rig.counts().since(&before);
         let mut wrong = Vec::new();
-        if counted != wanted {
-            wrong.push(format!("counted {counted:?}\n   wanted {wanted:?}"));
-        }
         if run.decision != fate.decision {
             let got = run.decision;
             wrong.push(format!("decided {got:?}, wanted {:?}", fate.decision));
         }
         wrong.extend(difference(&fate.frame, &run.frame));
-        if wrong.is_empty() {
-            return Ok(());
-        }
-        Err(anyhow::anyhow!(wrong.join("\n"))).with_context(|| self.report(place, &fate, &run))
+        ensure!(
+            wrong.is_empty(),
+            "{}\n{}",
+            self.report(place, &fate, &run),
+            wrong.join("\n")
+        );
+        Ok(())
     }
 
     fn report(&self, place: Place, fate: &Fate, run: &Run) -> String {
@@ -163,8 +152,7 @@ impl Row {
             |error| format!("{error:#}"),
             |path| format!("in, wanted, got: {}", path.display()),
         );
-        let (line, hex) = (describe(&self.frame), hexdump(&self.frame));
-        format!("{trace}\nin {line}\n{hex}")
+        format!("{trace}\nin {}", hexdump(&self.frame))
     }
 
     /// What follows for the place from what tc of it decides.
@@ -231,24 +219,58 @@ impl Fate {
     }
 }
 
-/// Runs every row at all its places.
+/// Runs every row at all its places, and looks at the counters after each.
 ///
 /// # Panics
 /// When one fails: after all have run, with what each that failed did.
 pub fn run_all(rig: &Rig, rows: &[Row]) {
-    let before = rig.counts();
+    let mut before = rig.counts();
     let mut failures = Vec::new();
-    for row in rows {
-        row.run(rig, &mut failures);
+    for (row, place) in runs(rows) {
+        let mut wanted = Counts::default();
+        let ran = row.run_at(rig, place, &mut wanted);
+        let after = rig.counts();
+        let counted = after.since(&before);
+        before = after;
+        if let Err(error) = ran {
+            failures.push(format!("{} at {place:?}: {error:#}", row.what));
+        }
+        if counted != wanted {
+            let (what, line) = (&row.what, describe(&row.frame));
+            failures.push(format!(
+                "{what} at {place:?}: {line}\ncounted {counted:?}\n wanted {wanted:?}"
+            ));
+        }
     }
-    let given: usize = rows.iter().map(|row| row.places.len()).sum();
     assert!(
         failures.is_empty(),
-        "{} of {given} runs failed\n\n{}",
+        "{} of {} runs failed\n\n{}",
         failures.len(),
+        runs(rows).count(),
         failures.join("\n\n")
     );
-    assert_eq!(rig.counts().since(&before).packets(), given as u64);
+}
+
+/// Runs every row at all its places, and looks at the counters once: for many rows.
+///
+/// # Errors
+/// What went wrong first.
+pub fn run_together(rig: &Rig, rows: &[Row]) -> Result<()> {
+    let before = rig.counts();
+    let mut wanted = Counts::default();
+    for (row, place) in runs(rows) {
+        row.run_at(rig, place, &mut wanted)
+            .with_context(|| format!("{} at {place:?}", row.what))?;
+    }
+    let counted = rig.counts().since(&before);
+    ensure!(counted == wanted, "counted {counted:?}\n wanted {wanted:?}");
+    Ok(())
+}
+
+fn runs(rows: &[Row]) -> impl Iterator<Item = (&Row, Place)> {
+    let places = |row: &'_ Row| row.places.clone();
+    rows.iter()
+        .flat_map(move |row| places(row).into_iter().map(move |place| (row, place)))
 }
 
 /// Bytes of the IP packet in a frame, as its header says.

@@ -9,7 +9,7 @@ use routemesh::{
 };
 use routemesh_common::{Endpoint, Family, Interface, NextHop, Route, RouteKind};
 
-use super::{Place, Rig};
+use super::{Place, Rig, rig::ifindex};
 use crate::packet::{
     CONTAINER_A, CONTAINER_A_MAC, CONTAINER_A_V6, CONTAINER_A2, CONTAINER_A2_V6, CONTAINER_B,
     CONTAINER_B_V6, DOCKER_A_MAC, GATEWAY_A, GATEWAY_A_V6, HOST_A, HOST_A_MAC, HOST_A_V6, HOST_B,
@@ -203,6 +203,17 @@ impl Roles {
         text.parse().expect("a prefix of this table")
     }
 
+    fn route(self, kind: RouteKind, target: u32, counter: u32) -> Route {
+        Route {
+            kind,
+            family: self.family(),
+            source: 0,
+            reserved: 0,
+            target,
+            counter,
+        }
+    }
+
     /// The slot of a route's counter.
     #[must_use]
     pub fn counter(self, known: Known) -> u32 {
@@ -210,27 +221,34 @@ impl Roles {
     }
 }
 
-/// The slot of default routes' counter.
-pub const DEFAULT_COUNTER: u32 = 90;
+/// Where a route of a test's own leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To the next hop behind the second uplink.
+    NextHop,
+    /// To the containers of the second network.
+    Network,
+    /// To this host.
+    Host,
+    /// Nowhere.
+    Hole,
+}
 
 impl Rig {
-    /// Adds a default route, to host B.
+    /// Adds a route to the default table, or replaces one.
     ///
     /// # Panics
     /// When the kernel refuses.
-    pub fn default_route(&mut self, roles: Roles) {
-        let any = if roles.v6 { "::/0" } else { "0.0.0.0/0" };
-        let route = Route {
-            kind: RouteKind::DIRECT,
-            family: roles.family(),
-            source: 0,
-            reserved: 0,
-            target: slot(roles, VIA_B),
-            counter: DEFAULT_COUNTER,
+    pub fn set_route(&mut self, dst: Prefix, target: Target, counter: u32) {
+        let roles = if dst.is_ipv6() { V6 } else { V4 };
+        let (kind, target) = match target {
+            Target::NextHop => (RouteKind::DIRECT, slot(roles, VIA_ETH1)),
+            Target::Network => (RouteKind::LOCAL, ifindex("docker1")),
+            Target::Host => (RouteKind::HOST, 0),
+            Target::Hole => (RouteKind::BLACKHOLE, 0),
         };
-        self.datapath
-            .set_route(any.parse().expect("a prefix"), route)
-            .expect("add a default route");
+        let route = roles.route(kind, target, counter);
+        self.datapath.set_route(dst, route).expect("set a route");
     }
 }
 
@@ -260,7 +278,7 @@ pub enum Known {
 }
 
 /// Fills the maps.
-pub(super) fn fill(datapath: &mut Datapath, ifindex: impl Fn(&str) -> u32) -> Result<()> {
+pub(super) fn fill(datapath: &mut Datapath) -> Result<()> {
     for name in ["eth0", "eth1"] {
         datapath.set_tx_port(ifindex(name))?;
     }
@@ -268,9 +286,9 @@ pub(super) fn fill(datapath: &mut Datapath, ifindex: impl Fn(&str) -> u32) -> Re
         datapath.set_interface(ifindex(place.interface()), interface(place))?;
     }
     for roles in FAMILIES {
-        next_hops(datapath, roles, &ifindex)?;
-        routes(datapath, roles, &ifindex)?;
-        endpoints(datapath, roles, &ifindex)?;
+        next_hops(datapath, roles)?;
+        routes(datapath, roles)?;
+        endpoints(datapath, roles)?;
     }
     Ok(())
 }
@@ -308,7 +326,7 @@ fn slot(roles: Roles, hop: u32) -> u32 {
     hop + if roles.v6 { 8 } else { 0 }
 }
 
-fn next_hops(datapath: &mut Datapath, roles: Roles, ifindex: &impl Fn(&str) -> u32) -> Result<()> {
+fn next_hops(datapath: &mut Datapath, roles: Roles) -> Result<()> {
     let via_b = NextHop {
         dst_mac: HOST_B_MAC,
         resolved: 1,
@@ -350,7 +368,7 @@ fn next_hops(datapath: &mut Datapath, roles: Roles, ifindex: &impl Fn(&str) -> u
     Ok(())
 }
 
-fn routes(datapath: &mut Datapath, roles: Roles, ifindex: &impl Fn(&str) -> u32) -> Result<()> {
+fn routes(datapath: &mut Datapath, roles: Roles) -> Result<()> {
     let other = if roles.v6 { V4 } else { V6 };
     for (known, kind, target) in [
         (Known::Network, RouteKind::LOCAL, ifindex("docker0")),
@@ -368,31 +386,17 @@ fn routes(datapath: &mut Datapath, roles: Roles, ifindex: &impl Fn(&str) -> u32)
         (Known::Hole, RouteKind::BLACKHOLE, 0),
         (Known::HoleInRemote, RouteKind::BLACKHOLE, 0),
     ] {
-        let route = Route {
-            kind,
-            family: roles.family(),
-            source: 0,
-            reserved: 0,
-            target,
-            counter: roles.counter(known),
-        };
+        let route = roles.route(kind, target, roles.counter(known));
         datapath.set_route(roles.prefix(known), route)?;
     }
     for address in [roles.gateway(), roles.host()] {
-        let route = Route {
-            kind: RouteKind::HOST,
-            family: roles.family(),
-            source: 0,
-            reserved: 0,
-            target: 0,
-            counter: 0,
-        };
+        let route = roles.route(RouteKind::HOST, 0, 0);
         datapath.set_route(Prefix::host(address), route)?;
     }
     Ok(())
 }
 
-fn endpoints(datapath: &mut Datapath, roles: Roles, ifindex: &impl Fn(&str) -> u32) -> Result<()> {
+fn endpoints(datapath: &mut Datapath, roles: Roles) -> Result<()> {
     let container = Endpoint {
         mac: CONTAINER_A_MAC,
         peer: 1,

@@ -8,12 +8,15 @@ use routemesh_tests::{
         STRANGER_MAC, Transport, extension, internet_checksum,
     },
     program::{
-        DEFAULT_COUNTER, DOCKER1_MAC, ETH1_MAC, FAMILIES, Known, NEXT_MAC, PEERLESS_MAC, Place,
-        Roles, Row, V4, V6, in_rig, run_all,
+        DOCKER1_MAC, ETH1_MAC, FAMILIES, Known, NEXT_MAC, PEERLESS_MAC, Place, Roles, Row, Target,
+        V4, V6, in_rig, run_all,
     },
 };
 
 use super::{inbound, outbound, transit};
+
+/// The slot of default routes' counter.
+const DEFAULT: u32 = 90;
 
 #[test]
 fn packets_reach_containers_of_this_host() {
@@ -328,21 +331,21 @@ fn super_packets_are_measured_by_their_segments() {
 #[test]
 fn no_prefix_is_taken_for_one_of_the_other_family() {
     in_rig(|rig| {
-        rig.default_route(V6);
+        rig.set_route("::/0".parse().unwrap(), Target::NextHop, DEFAULT);
         let stranger = |f: Roles| outbound(f, f.stranger());
         run_all(
             rig,
             &[
                 Row::from_container("IPv4 under ::/0", &stranger(V4)).ends(Outcome::NoRoute),
-                Row::from_container("IPv6 under ::/0", &stranger(V6)).routed(DEFAULT_COUNTER),
+                Row::from_container("IPv6 under ::/0", &stranger(V6)).routed(DEFAULT),
             ],
         );
-        rig.default_route(V4);
+        rig.set_route("0.0.0.0/0".parse().unwrap(), Target::NextHop, DEFAULT);
         run_all(
             rig,
             &[
-                Row::from_container("IPv4 under both", &stranger(V4)).routed(DEFAULT_COUNTER),
-                Row::from_container("IPv6 under both", &stranger(V6)).routed(DEFAULT_COUNTER),
+                Row::from_container("IPv4 under both", &stranger(V4)).routed(DEFAULT),
+                Row::from_container("IPv6 under both", &stranger(V6)).routed(DEFAULT),
                 Row::from_container("IPv4 of a longer prefix", &outbound(V4, V4.remote()))
                     .routed(V4.counter(Known::Remote)),
             ],
