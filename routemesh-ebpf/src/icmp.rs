@@ -230,3 +230,119 @@ fn turn_back(packet: &mut impl Packet, station: [u8; 6]) -> Result<(), Outcome> 
 fn clamp_u16(mtu: u32) -> u16 {
     if mtu > 0xffff { 0xffff } else { mtu as u16 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        frame::{Frame, SENDER, STATION},
+        parse,
+    };
+
+    fn complained(packet: &Frame) -> Result<(), Outcome> {
+        let datagram = parse::frame(packet, packet.0.len() as u32, STATION)?;
+        may_complain(packet, &datagram)
+    }
+
+    /// The frame with [`room`] opened and zeroes up to the longest quote.
+    fn opened(packet: Frame, family: Family) -> Frame {
+        let mut bytes = packet.0;
+        let behind = bytes.split_off(ETH_LEN);
+        let quoted = behind.len();
+        bytes.resize(ETH_LEN + room(family), 0);
+        bytes.extend(behind);
+        bytes.resize(bytes.len() + most_quoted(family) - quoted, 0);
+        Frame(bytes)
+    }
+
+    #[test]
+    fn an_icmp_error_has_right_checksums_and_goes_back() {
+        let mut frame = opened(Frame::ipv4(), Family::V4);
+        write_v4(
+            &mut frame,
+            Complaint::TooBig(1400),
+            28,
+            [10, 0, 0, 1],
+            STATION,
+        )
+        .unwrap();
+        assert_eq!(frame.0[..12], [SENDER, STATION].concat());
+        let ip = frame.header::<[u8; 20]>(ETH_LEN).unwrap();
+        assert_eq!(Sum::new().bytes(ip).folded(), 0xffff);
+        assert_eq!(ip[2..4], [0, 56]);
+        assert_eq!(ip[16..], [10, 0, 0, 2]);
+        let icmp = frame.header::<Icmpv4Hdr>(34).unwrap();
+        assert_eq!((icmp.type_, icmp.code, icmp.data), (3, 4, [0, 0, 5, 120]));
+        let sum = Sum::new()
+            .bytes(&[3, 4])
+            .bytes(&icmp.check)
+            .bytes(&icmp.data);
+        let quote = frame.header::<[u8; ICMP_QUOTE]>(42).unwrap();
+        assert_eq!(sum.bytes(quote).folded(), 0xffff);
+        assert_eq!(frame.0[42..70], Frame::ipv4().0[14..]);
+    }
+
+    #[test]
+    fn an_icmpv6_error_has_a_right_checksum_and_goes_back() {
+        let from = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        let mut frame = opened(Frame::ipv6(), Family::V6);
+        write_v6(&mut frame, Complaint::TimeExceeded, 48, &from, STATION).unwrap();
+        assert_eq!(frame.0[..12], [SENDER, STATION].concat());
+        let ip = frame.header::<Ipv6Hdr>(ETH_LEN).unwrap();
+        assert_eq!((ip.payload_len, ip.next_hdr), ([0, 56], 58));
+        assert_eq!(ip.dst_addr[..2], [0xfd, 0]);
+        let icmp = frame.header::<Icmpv6Hdr>(54).unwrap();
+        assert_eq!((icmp.type_, icmp.code, icmp.data), (3, 0, [0; 4]));
+        let pseudo = Sum::new()
+            .bytes(&ip.src_addr)
+            .bytes(&ip.dst_addr)
+            .number(56)
+            .number(58);
+        let sum = pseudo.bytes(&[3, 0]).bytes(&icmp.check);
+        let quote = frame.header::<[u8; ICMPV6_QUOTE]>(62).unwrap();
+        assert_eq!(sum.bytes(quote).folded(), 0xffff);
+    }
+
+    #[test]
+    fn an_mtu_that_sixteen_bits_cannot_say_is_the_greatest_they_can() {
+        let mut frame = opened(Frame::ipv4(), Family::V4);
+        write_v4(
+            &mut frame,
+            Complaint::TooBig(70_000),
+            28,
+            [10, 0, 0, 1],
+            STATION,
+        )
+        .unwrap();
+        assert_eq!(frame.0[38..42], [0, 0, 0xff, 0xff]);
+    }
+
+    #[test]
+    fn where_no_room_was_opened_nothing_is_written_beyond_the_frame() {
+        let mut frame = Frame::ipv4();
+        let written = write_v4(&mut frame, Complaint::TimeExceeded, 28, [0; 4], STATION);
+        assert_eq!(written, Err(Outcome::Truncated));
+        assert_eq!(frame.0, Frame::ipv4().0);
+    }
+
+    #[test]
+    fn errors_are_known_behind_the_headers_that_can_be_read() {
+        let icmp = Frame::ipv6().with(20, &[58]).with(54, &[1]);
+        assert_eq!(complained(&icmp), Err(Outcome::ErrorSuppressed));
+        assert_eq!(complained(&icmp.with(54, &[128])), Ok(()));
+        // Destination options of eight bytes, and ICMPv6 behind them.
+        let options = Frame::ipv6().with(20, &[60]).with(54, &[58, 0]);
+        let error = options.clone().followed_by(&[1, 0, 0, 0]);
+        assert_eq!(complained(&error), Err(Outcome::ErrorSuppressed));
+        assert_eq!(complained(&options), Ok(()));
+        // Options that reach beyond the packet.
+        assert_eq!(complained(&error.with(55, &[255])), Ok(()));
+    }
+
+    #[test]
+    fn a_later_fragment_is_not_complained_of() {
+        let later = Frame::ipv4().with(20, &[0, 185]);
+        assert_eq!(complained(&later), Err(Outcome::ErrorSuppressed));
+        assert_eq!(complained(&Frame::ipv4().with(20, &[0x20, 0])), Ok(()));
+    }
+}

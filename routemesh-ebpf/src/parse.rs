@@ -203,3 +203,127 @@ fn special(address: &[u8; 16]) -> Special {
         _ => Special::None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Frame, STATION};
+
+    fn parsed(packet: &Frame) -> Result<Datagram, Outcome> {
+        frame(packet, packet.0.len() as u32, STATION)
+    }
+
+    #[test]
+    fn an_ipv4_packet_is_read() {
+        let expected = Datagram {
+            family: Family::V4,
+            ttl: 64,
+            proto: IpProto::UDP,
+            dont_fragment: false,
+            later_fragment: false,
+            length: 28,
+            dst: mapped([10, 1, 0, 2]),
+        };
+        assert_eq!(parsed(&Frame::ipv4()), Ok(expected));
+        let padded = Frame::ipv4().followed_by(&[0; 18]);
+        assert_eq!(parsed(&padded), Ok(expected));
+    }
+
+    #[test]
+    fn an_ipv6_packet_is_read() {
+        let datagram = parsed(&Frame::ipv6()).unwrap();
+        assert_eq!(
+            (datagram.family, datagram.ttl, datagram.proto),
+            (Family::V6, 64, IpProto::UDP)
+        );
+        assert_eq!((datagram.length, datagram.dont_fragment), (48, true));
+        assert_eq!(datagram.dst[..2], [0xfd, 1]);
+    }
+
+    #[test]
+    fn what_ipv4_says_of_fragments_is_kept() {
+        for (field, expected) in [
+            ([0x40, 0], (true, false)),
+            ([0x20, 0], (false, false)),
+            ([0x20, 1], (false, true)),
+            ([0x1f, 0xff], (false, true)),
+        ] {
+            let datagram = parsed(&Frame::ipv4().with(20, &field)).unwrap();
+            assert_eq!((datagram.dont_fragment, datagram.later_fragment), expected);
+        }
+    }
+
+    #[test]
+    fn a_super_packet_above_64_kib_has_the_frames_length() {
+        let packet = Frame::ipv4().with(16, &[0, 0]);
+        let length = |frame_length| frame(&packet, frame_length, STATION).map(|found| found.length);
+        assert_eq!(length(70_014), Ok(70_000));
+        assert_eq!(length(14 + 0xffff), Err(Outcome::BadTotalLength));
+    }
+
+    #[test]
+    fn a_frame_that_ends_within_its_headers_is_truncated() {
+        for (packet, headers) in [(Frame::ipv4(), 34), (Frame::ipv6(), 54)] {
+            for length in 0..headers {
+                let cut = Frame(packet.0[..length].into());
+                assert_eq!(parsed(&cut), Err(Outcome::Truncated), "{length} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_at_the_edges_of_their_blocks_are_told_apart() {
+        use Outcome::{Group, LinkLocal, MartianDestination, MartianSource};
+        for (address, as_source, as_destination) in [
+            (
+                [0, 255, 255, 255],
+                Some(LinkLocal),
+                Some(MartianDestination),
+            ),
+            ([1, 0, 0, 0], None, None),
+            ([126, 255, 255, 255], None, None),
+            (
+                [127, 0, 0, 0],
+                Some(MartianSource),
+                Some(MartianDestination),
+            ),
+            ([128, 0, 0, 0], None, None),
+            ([169, 253, 255, 255], None, None),
+            ([169, 254, 0, 0], Some(LinkLocal), Some(LinkLocal)),
+            ([169, 255, 0, 0], None, None),
+            ([223, 255, 255, 255], None, None),
+            ([224, 0, 0, 0], Some(MartianSource), Some(Group)),
+            (
+                [240, 0, 0, 0],
+                Some(MartianSource),
+                Some(MartianDestination),
+            ),
+            ([255, 255, 255, 255], Some(MartianSource), Some(Group)),
+        ] {
+            let source = parsed(&Frame::ipv4().with(26, &address)).err();
+            let destination = parsed(&Frame::ipv4().with(30, &address)).err();
+            assert_eq!(
+                (source, destination),
+                (as_source, as_destination),
+                "{address:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn ipv6_addresses_of_no_link_are_told_apart() {
+        use Outcome::{Group, LinkLocal, MartianDestination, MartianSource};
+        let low = |last: u8| Frame::ipv6().with(22, &[0; 16]).with(37, &[last]);
+        assert_eq!(parsed(&low(0)), Err(LinkLocal));
+        assert_eq!(parsed(&low(1)), Err(MartianSource));
+        assert!(parsed(&low(2)).is_ok());
+        let to = |first: [u8; 2]| parsed(&Frame::ipv6().with(38, &first)).err();
+        assert_eq!(to([0xfe, 0x7f]), None);
+        assert_eq!(to([0xfe, 0x80]), Some(LinkLocal));
+        assert_eq!(to([0xfe, 0xbf]), Some(LinkLocal));
+        assert_eq!(to([0xfe, 0xc0]), None);
+        assert_eq!(to([0xff, 0x02]), Some(Group));
+        let mapped = Frame::ipv6().with(38, &super::mapped([10, 0, 0, 2]));
+        assert_eq!(parsed(&mapped), Err(MartianDestination));
+    }
+}
