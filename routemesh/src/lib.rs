@@ -5,7 +5,7 @@
 //! * 0 [`model`]
 //! * 1 [`config`], [`api`]
 //! * 2 [`reconcile`]: pure
-//! * 3 [`datapath`], [`netlink`], [`server`]: each talks to one outside thing
+//! * 3 [`datapath`], [`netlink`], [`server`], [`store`]: each talks to one outside thing
 //! * 4 [`daemon`]: the only one that joins them
 //! * 5 [`cli`]: a client of the socket
 
@@ -18,3 +18,4 @@ pub mod model;
 pub mod netlink;
 pub mod reconcile;
 pub mod server;
+pub mod store;

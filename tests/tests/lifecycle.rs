@@ -216,6 +216,22 @@ fn a_killed_daemon_is_followed_by_one_that_knows_what_changed() {
     heals(&b, &pair);
 }
 
+#[test]
+fn routes_of_the_cli_outlive_a_killed_daemon() {
+    let pair = Pair::new().unwrap();
+    let (mut a, _b) = pair.routemesh("tc").unwrap();
+    a.cli_ok(&["route", "add", "10.99.0.0/16", "via", "192.168.100.2"])
+        .unwrap();
+    a.cli_ok(&["route", "add", "blackhole", "10.98.0.0/16"])
+        .unwrap();
+    a.cli_ok(&["route", "del", "10.98.0.0/16"]).unwrap();
+    a.kill();
+    a.resume().unwrap();
+    let routes = a.cli_ok(&["route", "list", "--source", "cli"]).unwrap();
+    assert!(routes.contains("10.99.0.0/16"), "{routes}");
+    assert!(!routes.contains("10.98.0.0/16"), "{routes}");
+}
+
 fn heals(daemon: &Routemesh, pair: &Pair) {
     let once = Ping {
         count: 1,

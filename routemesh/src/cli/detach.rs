@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use super::failure::Usage;
-use crate::{api::Client, datapath};
+use crate::{api::Client, datapath, store};
 
 /// Where programs and maps are pinned.
 #[derive(Args, Debug)]
@@ -47,6 +47,7 @@ pub(super) fn run(socket: &Path, quiet: bool, arguments: &Arguments) -> Result<(
         );
     }
     let detached = datapath::detach_all(&arguments.bpffs.directory)?;
+    store::forget(socket)?;
     if !quiet {
         println!("{} programs detached", detached.programs);
     }

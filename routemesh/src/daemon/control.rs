@@ -38,12 +38,7 @@ impl Control for Daemon {
     }
 
     fn flush_routes(&mut self) -> Result<Applied, Error> {
-        let removed = self.table.flush_cli();
-        self.sync_edited_routes();
-        Ok(Applied {
-            removed,
-            ..Applied::default()
-        })
+        self.flush()
     }
 
     fn endpoints(&self) -> Vec<Endpoint> {

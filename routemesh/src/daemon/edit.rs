@@ -30,9 +30,38 @@ impl Daemon {
                 .map_err(|error| error.at_edit(index))?;
         }
         self.has_room(&draft)?;
+        self.journal
+            .append(&batch.edits)
+            .map_err(|error| Error::new(ErrorKind::Failed, format!("{error:#}")))?;
         let applied = self.carry_out(draft);
         self.sync_edited_routes();
         Ok(applied)
+    }
+
+    /// Takes the routes that clients of an earlier daemon asked for. Their next hops may come
+    /// later, so they are not looked at.
+    pub(super) fn take_over(&mut self, routes: &[RouteEdit]) {
+        for edit in routes {
+            match route(edit) {
+                Ok(route) => {
+                    self.table.set_cli(&route);
+                }
+                Err(error) => tracing::warn!("not taken over: {error}"),
+            }
+        }
+    }
+
+    /// Removes all routes of clients.
+    pub(super) fn flush(&mut self) -> Result<Applied, Error> {
+        self.journal
+            .clear()
+            .map_err(|error| Error::new(ErrorKind::Failed, format!("{error:#}")))?;
+        let removed = self.table.flush_cli();
+        self.sync_edited_routes();
+        Ok(Applied {
+            removed,
+            ..Applied::default()
+        })
     }
 
     fn draft(&self, draft: &mut Draft, edit: &RouteEdit) -> Result<(), Error> {

@@ -29,6 +29,7 @@ use crate::{
         plan::{Plan, Rows},
         table::Table,
     },
+    store::Journal,
 };
 
 pub use run::{Options, run};
@@ -81,6 +82,7 @@ pub struct Daemon {
     /// What of the plan is in the kernel.
     actual: Actual,
     table: Table,
+    journal: Journal,
     /// Where the next hop in each slot leads; what is reachable is in the kernel.
     hops: BTreeMap<u32, Result<NextHop, Unreachable>>,
     started: Started,
@@ -120,7 +122,13 @@ struct Rounds {
 impl Daemon {
     /// Takes a configuration and a loaded datapath. Nothing is attached before the first
     /// [`Self::sync`].
-    fn new(origin: Origin, config: Config, world: Arc<World>, datapath: Datapath) -> Self {
+    fn new(
+        origin: Origin,
+        config: Config,
+        world: Arc<World>,
+        datapath: Datapath,
+        journal: Journal,
+    ) -> Self {
         let mut table = Table::default();
         table.set_file(&config.routes);
         Self {
@@ -133,6 +141,7 @@ impl Daemon {
             plan: Plan::default(),
             actual: Actual::default(),
             table,
+            journal,
             hops: BTreeMap::new(),
             started: Started {
                 at: Instant::now(),

@@ -23,6 +23,7 @@ use crate::{
     model::World,
     netlink::Follower,
     server,
+    store::{self, Journal},
 };
 
 /// How often the kernel is compared with what is desired, come what may, and asked whether the
@@ -73,9 +74,11 @@ async fn serve(options: &Options) -> Result<()> {
     } else {
         None
     };
-    let daemon = Daemon::new(options.origin.clone(), config, world, datapath);
+    let (journal, routes) = Journal::open(&options.socket)?;
+    let mut daemon = Daemon::new(options.origin.clone(), config, world, datapath, journal);
+    daemon.take_over(&routes);
+    daemon.sync();
     let daemon = Arc::new(Mutex::new(daemon));
-    lock(&daemon).sync();
     announce(&lock(&daemon));
 
     let control: SharedControl = daemon.clone();
@@ -86,9 +89,9 @@ async fn serve(options: &Options) -> Result<()> {
         result = follow(&daemon, follower, signals) => result,
     };
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    drop(daemon);
     if options.detach_on_exit {
         datapath::detach_all(&options.bpffs)?;
+        store::forget(&options.socket)?;
         tracing::info!("everything of routemesh is out of the kernel");
     } else {
         tracing::info!("forwarding goes on without the daemon; 'routemesh detach --all' ends it");

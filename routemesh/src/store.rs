@@ -1,0 +1,198 @@
+//! The clients' routes, kept for the daemon that comes after this one.
+//!
+//! Forwarding outlives the daemon, so what clients asked for must too: each batch is added to a
+//! file beside the socket before it takes effect. The file lies on a memory file system, as the
+//! kernel's own routes do: it outlives the process, not the machine.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::{BufRead as _, BufReader, BufWriter, ErrorKind, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    api::{RouteEdit, RouteOp},
+    model::Prefix,
+};
+
+/// The file, one edit a line, as JSON.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+impl Journal {
+    /// Opens the file that belongs to the control socket at `socket`, and tells the routes that the edits in it come to. What was overridden
+    /// since is then gone from the file.
+    ///
+    /// # Errors
+    /// When it cannot be read or written. A line that is no edit, as the last one of a machine
+    /// that lost its power, is passed over.
+    pub fn open(socket: &Path) -> Result<(Self, Vec<RouteEdit>)> {
+        let path = path_for(socket);
+        let routes = read(&path).with_context(|| format!("read {}", path.display()))?;
+        let file = written(&path, &routes).with_context(|| format!("write {}", path.display()))?;
+        Ok((Self { path, file }, routes))
+    }
+
+    /// Adds edits.
+    ///
+    /// # Errors
+    /// When the file system is full, for instance; the edits must then not take effect.
+    pub fn append(&mut self, edits: &[RouteEdit]) -> Result<()> {
+        write(&self.file, edits).with_context(|| format!("write {}", self.path.display()))
+    }
+
+    /// Forgets all.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn clear(&mut self) -> Result<()> {
+        self.file
+            .set_len(0)
+            .with_context(|| format!("write {}", self.path.display()))
+    }
+}
+
+/// Removes the file, when no daemon is to come after.
+///
+/// # Errors
+/// When it cannot be removed. That there is none is no error.
+pub fn forget(socket: &Path) -> Result<()> {
+    let path = path_for(socket);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn path_for(socket: &Path) -> PathBuf {
+    socket.with_extension("routes")
+}
+
+fn read(path: &Path) -> Result<Vec<RouteEdit>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut routes: BTreeMap<Prefix, RouteEdit> = BTreeMap::new();
+    for line in BufReader::new(file).split(b'\n') {
+        let Ok(edit) = serde_json::from_slice::<RouteEdit>(&line?) else {
+            continue;
+        };
+        match edit.op {
+            RouteOp::Del => {
+                routes.remove(&edit.dst);
+            }
+            RouteOp::Add | RouteOp::Replace => {
+                routes.insert(edit.dst, edit);
+            }
+        }
+    }
+    Ok(routes.into_values().collect())
+}
+
+/// Writes the file anew, in one step for whoever reads it.
+fn written(path: &Path, routes: &[RouteEdit]) -> Result<File> {
+    let fresh = path.with_extension("routes-new");
+    let file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)?;
+    write(&file, routes)?;
+    fs::rename(&fresh, path)?;
+    Ok(OpenOptions::new().append(true).open(path)?)
+}
+
+fn write(file: &File, edits: &[RouteEdit]) -> Result<()> {
+    let mut writer = BufWriter::new(file);
+    for edit in edits {
+        serde_json::to_writer(&mut writer, edit)?;
+        writer.write_all(b"\n")?;
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edit(op: RouteOp, dst: &str, via: &str) -> RouteEdit {
+        RouteEdit {
+            op,
+            via: Some(via.parse().unwrap()),
+            ..serde_json::from_value(serde_json::json!({ "op": "add", "dst": dst })).unwrap()
+        }
+    }
+
+    fn reopened(path: &Path) -> Vec<String> {
+        let (_, routes) = Journal::open(path).unwrap();
+        routes
+            .iter()
+            .map(|route| format!("{} {}", route.dst, route.via.unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn what_was_added_and_not_removed_is_there_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sock");
+        let (mut journal, before) = Journal::open(&path).unwrap();
+        assert!(before.is_empty());
+        journal
+            .append(&[
+                edit(RouteOp::Add, "10.1.0.0/24", "192.0.2.1"),
+                edit(RouteOp::Add, "10.2.0.0/24", "192.0.2.1"),
+            ])
+            .unwrap();
+        journal
+            .append(&[
+                edit(RouteOp::Replace, "10.1.0.0/24", "192.0.2.9"),
+                edit(RouteOp::Del, "10.2.0.0/24", "192.0.2.1"),
+            ])
+            .unwrap();
+        assert_eq!(reopened(&path), ["10.1.0.0/24 192.0.2.9"]);
+        assert_eq!(
+            fs::read_to_string(path_for(&path)).unwrap().lines().count(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_torn_last_line_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sock");
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        journal
+            .append(&[edit(RouteOp::Add, "10.1.0.0/24", "192.0.2.1")])
+            .unwrap();
+        let mut file = OpenOptions::new()
+            .append(true)
+            .open(path_for(&path))
+            .unwrap();
+        file.write_all(b"{\"op\":\"add\",\"dst\":\"10.").unwrap();
+        assert_eq!(reopened(&path), ["10.1.0.0/24 192.0.2.1"]);
+    }
+
+    #[test]
+    fn what_was_cleared_does_not_come_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sock");
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        let route = edit(RouteOp::Add, "10.1.0.0/24", "192.0.2.1");
+        journal.append(std::slice::from_ref(&route)).unwrap();
+        journal.clear().unwrap();
+        assert!(reopened(&path).is_empty());
+    }
+}
