@@ -32,18 +32,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// Sets up, then builds the eBPF programs and the whole workspace as `arguments` tell cargo.
 pub(crate) fn workspace(arguments: &[&str]) -> Result<()> {
-    build(&[&["--workspace"], arguments].concat())
-}
-
-/// Sets up, then builds the eBPF programs and the programs of some packages.
-pub(crate) fn programs(packages: &[&str]) -> Result<()> {
-    let packages = packages.iter().flat_map(|name| ["--package", name]);
-    build(&["--bins"].into_iter().chain(packages).collect::<Vec<_>>())
-}
-
-fn build(arguments: &[&str]) -> Result<()> {
     let object = setup::run()?;
     let path = bpf_build::object(&object, &root(), &target()?)?;
     println!("build: eBPF programs in {}", path.display());
-    succeed(cargo("build").args(arguments))
+    succeed(cargo("build").arg("--workspace").args(arguments))
 }

@@ -27,7 +27,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "the demo makes network namespaces and loads BPF programs: run it as root"
     );
     packages::need(packages::LAB)?;
-    build::programs(&["routemesh", "routemesh-tests"])?;
+    build::workspace(&[])?;
     let program = target()?.join("debug/routemesh-demo");
     let mut command = Command::new(&program);
     if options.shell {

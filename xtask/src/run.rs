@@ -15,6 +15,10 @@ use crate::{
 pub(crate) struct Options {
     #[command(flatten)]
     build: build::Options,
+    /// Interface that leads to the other hosts: INTERFACE or INTERFACE:MODE; may be given many
+    /// times
+    #[arg(long = "uplink", value_name = "INTERFACE")]
+    uplinks: Vec<String>,
     /// What the daemon is told, after `--`; see `routemesh daemon --help`
     #[arg(last = true)]
     arguments: Vec<String>,
@@ -33,6 +37,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     command
         .args(["daemon", "--detach-on-exit"])
+        .args(
+            options
+                .uplinks
+                .iter()
+                .flat_map(|uplink| ["--uplink", uplink]),
+        )
         .args(&options.arguments);
     // Replaces this process, so that Ctrl-C and the exit status are the daemon's own.
     let error = command.exec();

@@ -33,8 +33,8 @@ pub(crate) fn run(scene: &Scene, screen: &Screen, time: Duration) -> Result<()> 
     screen.heading("A TCP stream from a1 to b1, and the same by kernel routing");
     let kernel = kernel_routed()?;
     screen.note(
-        "  Kernel routing runs on two more hosts, alike, with static routes and ip_forward, and\n  \
-         `iptables -I DOCKER-USER -i eth0 -o docker0 -j ACCEPT` before Docker's rules.\n",
+        "  Kernel routing: two more hosts, alike, with static routes, ip_forward, Docker's\n  \
+         rules and `iptables -I DOCKER-USER -i eth0 -o docker0 -j ACCEPT`.\n",
     );
     let mut runners = [
         Runner::new("routemesh", Ink::Green),

@@ -22,15 +22,14 @@ pub(crate) struct Scene {
     pair: Pair,
 }
 
-/// Roughly as Docker's documentation draws it.
-const DRAWING: &str = "
-   host A                                         host B
-  ┌───────────────────────────────────┐          ┌───────────────────────────────────┐
-  │  a1 10.100.0.2 ┐                  │          │                  ┌ b1 10.200.0.2  │
-  │                ├ docker0 ··· eth0 ┼──────────┼ eth0 ··· docker0 ┤                │
-  │  a2 10.100.0.3 ┘                  │          │                  └ b2 10.200.0.3  │
-  └───────────────────────────────────┘          └───────────────────────────────────┘
-                           192.168.100.1        192.168.100.2";
+const DRAWING: &str = "\
+  host A                                  host B
+ ┌────────────────────────────────┐      ┌────────────────────────────────┐
+ │ a1 10.100.0.2 ┐                │      │                ┌ b1 10.200.0.2 │
+ │               ├ docker0 · eth0 ┼──────┼ eth0 · docker0 ┤               │
+ │ a2 10.100.0.3 ┘  192.168.100.1 │      │ 192.168.100.2  └ b2 10.200.0.3 │
+ └────────────────────────────────┘      └────────────────────────────────┘
+";
 
 impl Scene {
     /// Makes the hosts and starts the daemons.
@@ -47,9 +46,9 @@ impl Scene {
         for side in [&pair.a, &pair.b] {
             docker::install(side)?;
         }
-        screen.line(DRAWING.trim_start_matches('\n'));
+        screen.line(DRAWING);
         screen.note(
-            "\n  Both hosts have Docker's iptables rules: FORWARD is DROP, docker0 is masqueraded.",
+            "  Both have Docker's iptables rules: the FORWARD policy is DROP, docker0 masqueraded.",
         );
         interrupt::check()?;
 
@@ -120,7 +119,6 @@ impl Scene {
             for words in [["route", "list"].as_slice(), &["outcomes"]] {
                 screen.command(host, &format!("routemesh {}", words.join(" ")));
                 screen.output(&daemon.cli_ok(words)?);
-                screen.line("");
             }
         }
         interrupt::check()

@@ -81,10 +81,13 @@ fn banner(screen: &Screen) {
             "a stream from a1 to b1",
         ),
         (
-            "a1 tracepath -n 10.200.0.2",
-            "hosts answer when the TTL runs out",
+            "a1 ping -c 1 -t 1 10.200.0.2",
+            "the TTL runs out, and the host says so",
         ),
-        ("bpftool net; bpftool prog", "what is in the kernel"),
+        (
+            "routemesh outcomes --all; bpftool prog",
+            "every way a packet can end; what is loaded",
+        ),
         ("exit", "ends it all"),
     ] {
         let padding = " ".repeat(46_usize.saturating_sub(command.len()));
