@@ -5,6 +5,7 @@
 //! then swaps the programs of the links it finds there: packets see the old tables or the new.
 
 mod attach;
+mod capabilities;
 mod clsact;
 mod counters;
 mod detach;
@@ -61,6 +62,7 @@ impl Datapath {
     /// # Errors
     /// What the kernel refused. What is attached already is left as it is.
     pub fn load(directory: &Path, route_limit: u32, log: bool) -> Result<Self> {
+        capabilities::check()?;
         let pins = Pins::open(directory)?;
         let cpus = nr_cpus().map_err(|(path, error)| anyhow::anyhow!("read {path}: {error}"))?;
         let cpus = u32::try_from(cpus).context("count CPUs")?;

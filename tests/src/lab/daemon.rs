@@ -58,6 +58,8 @@ pub struct Routemesh {
     bpffs: PathBuf,
     /// Whether it is told of the configuration file.
     configured: bool,
+    /// The capabilities it has, where not all, as `setpriv` has them.
+    capabilities: Option<String>,
     process: Option<Process>,
 }
 
@@ -98,6 +100,7 @@ impl Routemesh {
             folder: TempDir::with_prefix("routemesh-lab-")?,
             bpffs: format!("{BPFFS}/routemesh-test-{}-{number}", std::process::id()).into(),
             configured: true,
+            capabilities: None,
             process: None,
         };
         daemon.write_config(config)?;
@@ -123,7 +126,7 @@ impl Routemesh {
             .create(true)
             .append(true)
             .open(self.log_path())?;
-        let mut command = self.node.command(binary()?);
+        let mut command = self.program()?;
         command
             .args(["daemon", "--detach-on-exit", "--socket"])
             .arg(self.socket())
@@ -137,6 +140,22 @@ impl Routemesh {
         }
         self.process = Some(Process::spawn(&mut command)?);
         Ok(())
+    }
+
+    /// Has the daemon start with these capabilities and no others, as `net_admin`.
+    pub fn restrict(&mut self, capabilities: &[&str]) {
+        self.capabilities = Some(format!("-all,+{}", capabilities.join(",+")));
+    }
+
+    fn program(&self) -> Result<Command> {
+        let Some(capabilities) = &self.capabilities else {
+            return Ok(self.node.command(binary()?));
+        };
+        let mut command = self.node.command("setpriv");
+        command
+            .args(["--bounding-set", capabilities, "--inh-caps", capabilities])
+            .arg(binary()?);
+        Ok(command)
     }
 
     fn wait_ready(&mut self) -> Result<()> {
