@@ -13,10 +13,10 @@ use crate::{
 /// How to show it.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Stay in the lab with a shell, in place of the streams and the live change
+    /// Stay in the lab with a shell, in place of the comparison and the live change
     #[arg(long)]
     shell: bool,
-    /// How long the compared streams take, all together
+    /// How long the comparison with kernel routing takes
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
 }

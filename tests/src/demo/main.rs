@@ -25,11 +25,11 @@ use screen::Screen;
 #[derive(Parser)]
 #[command(name = "cargo xtask demo")]
 struct Options {
-    /// Stay in the lab with a shell, in place of the streams and the live change
+    /// Stay in the lab with a shell, in place of the comparison and the live change
     #[arg(long)]
     shell: bool,
-    /// How long the compared streams take, all together
-    #[arg(long, default_value_t = 9, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    /// How long the comparison with kernel routing takes
+    #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
 }
 

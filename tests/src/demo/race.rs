@@ -1,4 +1,5 @@
-//! A TCP stream from container to container, by routemesh and by the kernel's own routing.
+//! TCP streams and small datagrams from container to container, by routemesh and by the kernel's
+//! own routing.
 //!
 //! The two take turns, and what is compared are the medians: what else the machine does then
 //! weighs on both. Only their ratio means anything beyond this machine.
@@ -6,7 +7,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use routemesh_tests::lab::{Pair, Transfer, tcp_watched};
+use routemesh_tests::lab::{Pair, tcp_watched, udp_for};
 
 use crate::{
     docker, interrupt,
@@ -17,53 +18,65 @@ use crate::{
 const ROUNDS: u32 = 5;
 const BAR: usize = 40;
 
+/// What is compared.
+#[derive(Clone, Copy)]
+enum Load {
+    /// One TCP stream, in Gbit/s.
+    Stream,
+    /// Datagrams of 64 bytes by UDP, in thousands a second.
+    Datagrams,
+}
+
 /// One of the two, and what it did in the rounds so far.
-struct Runner {
+struct Runner<'a> {
     name: &'static str,
     ink: Ink,
-    /// Gbit/s of each stream.
+    pair: &'a Pair,
     results: Vec<f64>,
 }
 
-/// Runs streams for `time`, all together.
+/// Compares both loads for `time`, all together.
 ///
 /// # Errors
 /// When a stream fails.
 pub(crate) fn run(scene: &Scene, screen: &Screen, time: Duration) -> Result<()> {
-    screen.heading("A TCP stream from a1 to b1, and the same by kernel routing");
+    screen.heading("From a1 to b1, beside kernel routing");
     let kernel = kernel_routed()?;
     screen.note(
         "  Kernel routing: two more hosts, alike, with static routes, ip_forward, Docker's\n  \
-         rules and `iptables -I DOCKER-USER -i eth0 -o docker0 -j ACCEPT`.\n",
+         rules and `iptables -I DOCKER-USER -i eth0 -o docker0 -j ACCEPT`.",
     );
-    let mut runners = [
-        Runner::new("routemesh", Ink::Green),
-        Runner::new("kernel routing", Ink::Blue),
-    ];
-    let each = time / (2 * ROUNDS);
+    for (load, share) in [(Load::Stream, 2), (Load::Datagrams, 1)] {
+        let runners = [
+            Runner::new("routemesh", Ink::Green, scene.pair()),
+            Runner::new("kernel routing", Ink::Blue, &kernel),
+        ];
+        compare(screen, load, runners, time * share / (3 * 2 * ROUNDS))?;
+    }
+    Ok(())
+}
+
+/// Runs one load by both in turn, for `each` a time.
+fn compare(screen: &Screen, load: Load, mut runners: [Runner; 2], each: Duration) -> Result<()> {
+    screen.line(&format!("\n  {}", load.title()));
     let mut drawn = 0;
     for round in 1..=ROUNDS {
-        for (turn, pair) in [scene.pair(), &kernel].into_iter().enumerate() {
-            let (from, to) = (&pair.a.container, &pair.b.container);
-            let done = tcp_watched(from, to, to.v4(), each, |so_far| {
-                drawn = screen.redraw(drawn, &chart(screen, &runners, Some((turn, so_far))));
+        for turn in 0..runners.len() {
+            let pair = runners[turn].pair;
+            let figure = load.run(pair, each, |so_far| {
+                let lines = chart(screen, load, &runners, Some((turn, so_far)));
+                drawn = screen.redraw(drawn, &lines);
             })?;
-            runners[turn].results.push(done.gbit_per_second());
+            runners[turn].results.push(figure);
             interrupt::check()?;
         }
-        let figures = runners
-            .each_ref()
-            .map(|runner| runner.results[runner.results.len() - 1]);
-        screen.progress(&format!(
-            "  round {round}: {:5.1} and {:5.1} Gbit/s",
-            figures[0], figures[1]
-        ));
+        screen.progress(&format!("  round {round}: {}", last(&runners, load)));
     }
-    screen.settle(drawn, &chart(screen, &runners, None));
+    screen.settle(drawn, &chart(screen, load, &runners, None));
     let ratio = runners[0].median() / runners[1].median();
+    let verdict = screen.ink(Ink::Bold, &format!("{ratio:.2} times kernel routing"));
     screen.line(&format!(
-        "\n  {} medians of {ROUNDS} streams each, taking turns.",
-        screen.ink(Ink::Bold, &format!("{ratio:.2} times as fast:"))
+        "  {verdict}: medians of {ROUNDS} runs each, in turn"
     ));
     Ok(())
 }
@@ -79,10 +92,49 @@ fn kernel_routed() -> Result<Pair> {
     Ok(pair)
 }
 
-impl Runner {
-    fn new(name: &'static str, ink: Ink) -> Self {
-        let results = Vec::new();
-        Self { name, ink, results }
+impl Load {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Stream => "One TCP stream",
+            Self::Datagrams => "UDP datagrams of 64 bytes, one sender",
+        }
+    }
+
+    /// Runs it for `time`, showing `watch` how it goes where that can be told; returns its
+    /// figure.
+    fn run(self, pair: &Pair, time: Duration, mut watch: impl FnMut(f64)) -> Result<f64> {
+        let (from, to) = (&pair.a.container, &pair.b.container);
+        match self {
+            Self::Stream => {
+                let done = tcp_watched(from, to, to.v4(), time, |so_far| {
+                    watch(so_far.gbit_per_second());
+                })?;
+                Ok(done.gbit_per_second())
+            }
+            Self::Datagrams => {
+                let figure = udp_for(from, to, to.v4(), time)? / 1e3;
+                watch(figure);
+                Ok(figure)
+            }
+        }
+    }
+
+    fn figure(self, value: f64) -> String {
+        match self {
+            Self::Stream => format!("{value:6.1} Gbit/s"),
+            Self::Datagrams => format!("{value:6.0} k/s   "),
+        }
+    }
+}
+
+impl<'a> Runner<'a> {
+    fn new(name: &'static str, ink: Ink, pair: &'a Pair) -> Self {
+        Self {
+            name,
+            ink,
+            pair,
+            results: Vec::new(),
+        }
     }
 
     /// The median of the rounds, 0 before the first.
@@ -93,13 +145,27 @@ impl Runner {
     }
 }
 
+/// What both did in the last round.
+fn last(runners: &[Runner], load: Load) -> String {
+    let figures = runners
+        .iter()
+        .filter_map(|runner| runner.results.last())
+        .map(|figure| load.figure(*figure).trim().to_owned());
+    figures.collect::<Vec<_>>().join(" and ")
+}
+
 /// A bar for each runner, the one that is running by its present figure.
-fn chart(screen: &Screen, runners: &[Runner], running: Option<(usize, Transfer)>) -> Vec<String> {
+fn chart(
+    screen: &Screen,
+    load: Load,
+    runners: &[Runner],
+    running: Option<(usize, f64)>,
+) -> Vec<String> {
     let figures: Vec<f64> = runners
         .iter()
         .enumerate()
         .map(|(index, runner)| match running {
-            Some((turn, so_far)) if turn == index => so_far.gbit_per_second(),
+            Some((turn, so_far)) if turn == index => so_far,
             Some(_) | None => runner.median(),
         })
         .collect();
@@ -108,12 +174,9 @@ fn chart(screen: &Screen, runners: &[Runner], running: Option<(usize, Transfer)>
     bars.map(|(index, (runner, figure))| {
         let length = (figure / longest * BAR as f64).round() as usize;
         let bar = screen.ink(runner.ink, &"█".repeat(length));
-        let mark = if running.is_some_and(|(turn, _)| turn == index) {
-            "▶"
-        } else {
-            " "
-        };
-        format!(" {mark}{:<15} {figure:5.1} Gbit/s  {bar}", runner.name)
+        let runs = running.is_some_and(|(turn, _)| turn == index);
+        let mark = if runs { "▶" } else { " " };
+        format!(" {mark}{:<14} {}  {bar}", runner.name, load.figure(*figure))
     })
     .collect()
 }

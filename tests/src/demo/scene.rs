@@ -22,8 +22,7 @@ pub(crate) struct Scene {
     pair: Pair,
 }
 
-const DRAWING: &str = "\
-  host A                                  host B
+const DRAWING: &str = "  host A                                  host B
  ┌────────────────────────────────┐      ┌────────────────────────────────┐
  │ a1 10.100.0.2 ┐                │      │                ┌ b1 10.200.0.2 │
  │               ├ docker0 · eth0 ┼──────┼ eth0 · docker0 ┤               │

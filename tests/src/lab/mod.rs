@@ -39,7 +39,7 @@ pub use network::{Container, Network};
 pub use node::Node;
 pub use pair::{Pair, Side};
 pub use process::{Process, run};
-pub use traffic::{Echo, Ping, Transfer, tcp_for, tcp_stream, tcp_watched, udp_echo};
+pub use traffic::{Echo, Ping, Transfer, tcp_for, tcp_stream, tcp_watched, udp_echo, udp_for};
 pub use wire::Wire;
 
 /// How long anything in the lab may take that is waited for.

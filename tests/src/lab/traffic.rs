@@ -286,11 +286,7 @@ fn serve(socket: &UdpSocket, done: &AtomicBool) -> Result<()> {
 }
 
 fn ask(target: SocketAddr, sizes: &[usize]) -> Result<()> {
-    let any: IpAddr = match target.ip() {
-        IpAddr::V4(_) => [0; 4].into(),
-        IpAddr::V6(_) => [0; 16].into(),
-    };
-    let socket = UdpSocket::bind((any, 0))?;
+    let socket = UdpSocket::bind((any_of(target), 0))?;
     socket.connect(target)?;
     socket.set_read_timeout(Some(Duration::from_millis(500)))?;
     let mut data = Unrepeating(0xd1b5_4a32_d192_ed03);
@@ -313,6 +309,55 @@ fn exchange(socket: &UdpSocket, datagram: &[u8]) -> Result<()> {
         }
     }
     bail!("did not come back")
+}
+
+/// Sends as many datagrams of 64 bytes as it can by UDP for the given time, and returns how many
+/// arrive in a second.
+///
+/// # Errors
+/// When a socket fails.
+pub fn udp_for(from: &Node, to: &Node, address: IpAddr, time: Duration) -> Result<f64> {
+    let server = to.enter(|| Ok(UdpSocket::bind((address, 0))?))?;
+    let target = server.local_addr()?;
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| -> Result<f64> {
+        let counting = scope.spawn(|| count_datagrams(&server, &done));
+        let result = from.enter(|| flood_datagrams(target, time));
+        done.store(true, Ordering::Release);
+        let arrived = counting.join().map_err(|_| anyhow!("counter panicked"))??;
+        Ok(arrived as f64 / result?.as_secs_f64())
+    })
+    .with_context(|| format!("UDP from {} to {target} on {}", from.name(), to.name()))
+}
+
+fn count_datagrams(socket: &UdpSocket, done: &AtomicBool) -> Result<u64> {
+    socket.set_read_timeout(Some(Duration::from_millis(20)))?;
+    let mut buffer = [0; 64];
+    let mut arrived = 0;
+    while !done.load(Ordering::Acquire) {
+        arrived += u64::from(socket.recv(&mut buffer).is_ok());
+    }
+    Ok(arrived)
+}
+
+fn flood_datagrams(target: SocketAddr, time: Duration) -> Result<Duration> {
+    let socket = UdpSocket::bind((any_of(target), 0))?;
+    socket.connect(target)?;
+    let start = Instant::now();
+    while start.elapsed() < time {
+        for _ in 0..32 {
+            socket.send(&[0x5a; 64]).context("send")?;
+        }
+    }
+    Ok(start.elapsed())
+}
+
+/// The address that stands for any, in the family of `target`.
+fn any_of(target: SocketAddr) -> IpAddr {
+    match target.ip() {
+        IpAddr::V4(_) => [0; 4].into(),
+        IpAddr::V6(_) => [0; 16].into(),
+    }
 }
 
 /// Pseudo-random bytes (xorshift64), so that a segment out of place changes the hash.
