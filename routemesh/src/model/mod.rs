@@ -1,5 +1,7 @@
 //! The things routemesh is about, valid by construction.
 
+mod mac;
+mod tunnel;
 mod world;
 
 use std::{
@@ -13,7 +15,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use world::{Interface, Mac, World};
+pub use mac::Mac;
+pub use tunnel::{Dscp, Encapsulation, Mode, Path, Tunnel};
+pub use world::{Interface, World};
 
 /// An IP prefix with no host bits set, as `10.1.0.0/16` or `fd00:1::/32`.
 ///

@@ -2,22 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
     net::IpAddr,
 };
 
 use ipnet::IpNet;
 
-/// A MAC address.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mac(pub [u8; 6]);
-
-impl fmt::Display for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
-    }
-}
+use super::{Mac, Path};
 
 /// A network interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,6 +44,8 @@ pub struct World {
     pub fdb: BTreeMap<(u32, Mac), u32>,
     /// The interface of the default route of lowest metric, IPv4 before IPv6.
     pub default_route: Option<u32>,
+    /// The ways to those addresses that were asked about; none to what cannot be reached.
+    pub paths: BTreeMap<IpAddr, Path>,
 }
 
 impl World {

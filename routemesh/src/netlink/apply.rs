@@ -31,7 +31,7 @@ pub(super) fn apply(world: &mut World, message: &RouteNetlinkMessage) {
     }
 }
 
-/// Whether the default route may be another one after this message. IPv4 routes that go with
+/// Whether the default route, or another path, may be another one after this message. IPv4 routes that go with
 /// their interface or address go without a message of their own.
 pub(super) fn may_move_the_default_route(message: &RouteNetlinkMessage) -> bool {
     use RouteNetlinkMessage as Message;

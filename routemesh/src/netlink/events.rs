@@ -26,6 +26,12 @@ const GROUPS: [MulticastGroup; 6] = [
     MulticastGroup::Ipv6Route,
 ];
 
+/// Those of routes.
+const ROUTE_GROUPS: [MulticastGroup; 2] = [MulticastGroup::Ipv4Route, MulticastGroup::Ipv6Route];
+
+/// Room for messages of all routes, in bytes.
+const ROUTES_BUFFER: usize = 64 << 10;
+
 /// The largest datagram the kernel sends, in bytes, twice over.
 const DATAGRAM: usize = 64 << 10;
 
@@ -51,12 +57,21 @@ pub(super) struct Burst {
 impl Events {
     /// Joins the groups, with room in the kernel for that many bytes of messages not yet read.
     pub(super) fn subscribe(receive_buffer: usize) -> Result<Self> {
-        let mut socket = TokioSocket::new(NETLINK_ROUTE).context("open a netlink socket")?;
-        enlarge(socket.socket_ref(), receive_buffer)?;
+        let socket = open(receive_buffer)?;
         SockRef::from(socket.socket_ref())
             .attach_filter(&all_but_specific_routes())
             .context("attach the route filter to the netlink socket")?;
-        let groups = GROUPS
+        Self::join(socket, &GROUPS)
+    }
+
+    /// Joins the groups of routes alone, all of them. There is little room for messages: that
+    /// there were some is all that they tell.
+    pub(super) fn of_routes() -> Result<Self> {
+        Self::join(open(ROUTES_BUFFER)?, &ROUTE_GROUPS)
+    }
+
+    fn join(mut socket: TokioSocket, groups: &[MulticastGroup]) -> Result<Self> {
+        let groups = groups
             .iter()
             .fold(0, |groups, group| groups | 1 << (*group as u32 - 1));
         socket
@@ -135,6 +150,12 @@ fn parse(mut datagram: &[u8], messages: &mut Vec<RouteNetlinkMessage>) {
             .get(length.next_multiple_of(4)..)
             .unwrap_or_default();
     }
+}
+
+fn open(receive_buffer: usize) -> Result<TokioSocket> {
+    let socket = TokioSocket::new(NETLINK_ROUTE).context("open a netlink socket")?;
+    enlarge(socket.socket_ref(), receive_buffer)?;
+    Ok(socket)
 }
 
 /// Sets the room for messages not yet read; within the sysctl's limit where privileges lack.

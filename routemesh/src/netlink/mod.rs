@@ -7,34 +7,21 @@
 mod addresses;
 mod apply;
 mod events;
+mod follow;
 mod links;
 mod neighbours;
 mod requests;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use anyhow::{Context as _, Result, anyhow};
-use tokio::{
-    sync::watch,
-    task::JoinHandle,
-    time::{Instant, sleep_until},
-};
+use tokio::{sync::watch, task::JoinHandle};
 
-use self::{
-    apply::{apply, may_move_the_default_route},
-    events::{Burst, Events},
-    requests::Requests,
-};
+use self::{events::Events, follow::Follow, requests::Requests};
 use crate::model::World;
 
 /// Room for messages not yet read, in bytes.
 const RECEIVE_BUFFER: usize = 16 << 20;
-
-/// How often all is read anew, come what may.
-const PERIOD: Duration = Duration::from_secs(30);
-
-/// The shortest time between two such reads.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Follows the network namespace of the thread that started it.
 ///
@@ -43,6 +30,7 @@ pub struct Follower {
     current: watch::Receiver<Arc<World>>,
     /// What was last handed out.
     told: Arc<World>,
+    watch: watch::Sender<BTreeSet<IpAddr>>,
     requests: Requests,
     task: Option<JoinHandle<Result<()>>>,
 }
@@ -72,17 +60,12 @@ impl Follower {
             .context("read the kernel's tables: they changed under every attempt")?;
         let told = Arc::new(world.clone());
         let (publish, current) = watch::channel(Arc::clone(&told));
-        let follow = Follow {
-            events,
-            requests: requests.clone(),
-            world,
-            publish,
-            last_read: Instant::now(),
-            next_read: Instant::now() + PERIOD,
-        };
+        let (watch, watched) = watch::channel(BTreeSet::new());
+        let follow = Follow::new((events, requests.clone()), world, publish, watched);
         let follower = Self {
             current,
             told: Arc::clone(&told),
+            watch,
             requests,
             task: Some(tokio::spawn(follow.run())),
         };
@@ -108,6 +91,16 @@ impl Follower {
         }
     }
 
+    /// Has [`World::paths`] hold the ways to these addresses, in place of those before. The
+    /// answer comes as a change of the world, and so does every change of a route that moves one.
+    pub fn watch(&self, addresses: BTreeSet<IpAddr>) {
+        self.watch.send_if_modified(|watched| {
+            let differs = *watched != addresses;
+            *watched = addresses;
+            differs
+        });
+    }
+
     async fn cause_of_death(&mut self) -> anyhow::Error {
         let outcome = match self.task.take() {
             Some(task) => task.await,
@@ -129,65 +122,5 @@ impl Follower {
     /// If the kernel refuses, as for an interface that is down or does not exist.
     pub async fn resolve(&self, index: u32, address: IpAddr) -> Result<()> {
         self.requests.resolve(index, address).await
-    }
-}
-
-/// The task behind a [`Follower`].
-struct Follow {
-    events: Events,
-    requests: Requests,
-    world: World,
-    publish: watch::Sender<Arc<World>>,
-    last_read: Instant,
-    next_read: Instant,
-}
-
-impl Follow {
-    async fn run(mut self) -> Result<()> {
-        loop {
-            tokio::select! {
-                burst = self.events.burst() => self.absorb(burst?).await?,
-                () = sleep_until(self.next_read) => self.read_anew().await?,
-                () = self.publish.closed() => return Ok(()),
-            }
-            self.publish();
-        }
-    }
-
-    async fn absorb(&mut self, burst: Burst) -> Result<()> {
-        for message in &burst.messages {
-            apply(&mut self.world, message);
-        }
-        if burst.messages.iter().any(may_move_the_default_route) {
-            self.world.default_route = self.requests.default_route().await?;
-        }
-        if burst.overrun {
-            tracing::debug!("netlink messages were lost; all is read anew");
-            self.next_read = self.next_read.min(self.last_read + PAUSE);
-        }
-        Ok(())
-    }
-
-    /// Replaces the world by one just read. Messages of before are older than the read and would
-    /// bring back what is gone, if the message that says so is among those lost.
-    async fn read_anew(&mut self) -> Result<()> {
-        self.events.discard()?;
-        let read = self.requests.world().await?;
-        self.last_read = Instant::now();
-        self.next_read = self.last_read + if read.is_some() { PERIOD } else { PAUSE };
-        if let Some(world) = read {
-            self.world = world;
-        }
-        Ok(())
-    }
-
-    fn publish(&self) {
-        self.publish.send_if_modified(|last| {
-            let differs = **last != self.world;
-            if differs {
-                *last = Arc::new(self.world.clone());
-            }
-            differs
-        });
     }
 }

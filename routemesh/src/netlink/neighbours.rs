@@ -22,7 +22,9 @@ pub(super) fn neighbour_is(world: &mut World, message: &NeighbourMessage) {
         station_is(world, bridge, message);
     } else if let Some(key) = neighbour(message) {
         let usable = link_layer_address(message)
-            .filter(|mac| is_station(*mac) && has_answered(message.header.state));
+            // Entries of multicast groups and of devices without ARP (NOARP) hold group addresses
+            // or zeros.
+            .filter(|mac| mac.is_station() && has_answered(message.header.state));
         match usable {
             Some(mac) => world.neighbours.insert(key, mac),
             None => world.neighbours.remove(&key),
@@ -45,7 +47,7 @@ fn station_is(world: &mut World, bridge: u32, message: &NeighbourMessage) {
     let Some(mac) = link_layer_address(message) else {
         return;
     };
-    if message.header.state == NeighbourState::Permanent || !is_station(mac) {
+    if message.header.state == NeighbourState::Permanent || !mac.is_station() {
         world.fdb.remove(&(bridge, mac));
     } else {
         world.fdb.insert((bridge, mac), message.header.ifindex);
@@ -115,12 +117,6 @@ fn link_layer_address(message: &NeighbourMessage) -> Option<Mac> {
             NeighbourAttribute::LinkLayerAddress(bytes) => mac(bytes),
             _ => None,
         })
-}
-
-/// Whether a MAC is one station's: entries of multicast groups and of devices without ARP (NOARP)
-/// hold group addresses or zeros.
-fn is_station(mac: Mac) -> bool {
-    mac.0[0] & 1 == 0 && mac != Mac::default()
 }
 
 /// A link-layer address, if it is a MAC.

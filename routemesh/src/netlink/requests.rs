@@ -7,7 +7,10 @@
     reason = "the kernel's messages and attributes are open sets; what is not followed is ignored"
 )]
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use futures_util::{Stream, StreamExt as _};
@@ -19,13 +22,15 @@ use netlink_packet_route::{
     address::AddressMessage,
     link::{LinkAttribute, LinkExtentMask, LinkMessage},
     neighbour::{NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState},
-    route::{RouteAttribute, RouteFlags, RouteMessage, RouteType},
+    route::{
+        RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteType, RouteVia,
+    },
 };
 use nix::errno::Errno;
 use rtnetlink::Handle;
 
 use super::apply::apply;
-use crate::model::World;
+use crate::model::{Path, World};
 
 /// Reads of all tables in a row that a change may spoil.
 const ATTEMPTS: usize = 8;
@@ -123,7 +128,7 @@ impl Requests {
     pub(super) async fn default_route(&self) -> Result<Option<u32>> {
         for nowhere in NOWHERE {
             let interface = self
-                .route_to(nowhere)
+                .route_to(nowhere, RouteFlags::FibMatch)
                 .await
                 .context("look up the default route")?
                 .as_ref()
@@ -135,12 +140,31 @@ impl Requests {
         Ok(None)
     }
 
-    /// The route that the kernel takes to an address, as it stands in its table.
-    async fn route_to(&self, address: IpAddr) -> Result<Option<RouteMessage>> {
+    /// The way that this host's own packets take to each of the addresses that it has one to.
+    pub(super) async fn paths(
+        &self,
+        addresses: &BTreeSet<IpAddr>,
+    ) -> Result<BTreeMap<IpAddr, Path>> {
+        let mut paths = BTreeMap::new();
+        for address in addresses {
+            // Not as in the table: of several next hops, the one taken is wanted.
+            let route = self
+                .route_to(*address, RouteFlags::empty())
+                .await
+                .with_context(|| format!("look up the route to {address}"))?;
+            if let Some(path) = route.as_ref().and_then(path) {
+                paths.insert(*address, path);
+            }
+        }
+        Ok(paths)
+    }
+
+    /// The route that the kernel takes to an address.
+    async fn route_to(&self, address: IpAddr, flags: RouteFlags) -> Result<Option<RouteMessage>> {
         let mut message = RouteMessage::default();
         message.header.address_family = family(address);
         message.header.destination_prefix_length = if address.is_ipv4() { 32 } else { 128 };
-        message.header.flags = RouteFlags::FibMatch;
+        message.header.flags = flags;
         message
             .attributes
             .push(RouteAttribute::Destination(address.into()));
@@ -239,6 +263,45 @@ fn default_interface(route: &RouteMessage) -> Option<u32> {
             RouteAttribute::MultiPath(hops) => hops.first().map(|hop| hop.interface_index),
             _ => None,
         })
+}
+
+/// What the kernel answers of the way to one address; none of one that is refused, or is this
+/// host's own.
+fn path(route: &RouteMessage) -> Option<Path> {
+    let mut path = Path {
+        ifindex: 0,
+        gateway: None,
+        source: None,
+        mtu: None,
+    };
+    for attribute in &route.attributes {
+        match attribute {
+            RouteAttribute::Oif(index) => path.ifindex = *index,
+            RouteAttribute::Gateway(gateway) => path.gateway = address(gateway),
+            RouteAttribute::Via(RouteVia::Inet(gateway)) => path.gateway = Some((*gateway).into()),
+            RouteAttribute::Via(RouteVia::Inet6(gateway)) => path.gateway = Some((*gateway).into()),
+            RouteAttribute::PrefSource(source) => path.source = address(source),
+            RouteAttribute::Metrics(metrics) => path.mtu = mtu(metrics),
+            _ => {}
+        }
+    }
+    (route.header.kind == RouteType::Unicast && path.ifindex != 0).then_some(path)
+}
+
+fn address(address: &RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(v4) => Some((*v4).into()),
+        RouteAddress::Inet6(v6) => Some((*v6).into()),
+        _ => None,
+    }
+}
+
+/// The MTU that a route sets.
+fn mtu(metrics: &[RouteMetric]) -> Option<u32> {
+    metrics.iter().find_map(|metric| match metric {
+        RouteMetric::Mtu(mtu) => Some(*mtu).filter(|mtu| *mtu > 0),
+        _ => None,
+    })
 }
 
 fn family(address: IpAddr) -> AddressFamily {

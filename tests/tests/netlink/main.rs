@@ -2,23 +2,14 @@
 //!
 //! Each test has a network namespace of its own, that of its thread; it goes with the thread.
 
-use std::{
-    net::IpAddr,
-    process::Command,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+mod host;
+mod paths;
 
-use nix::sched::{CloneFlags, unshare};
-use routemesh::{
-    model::{Interface, Mac, World},
-    netlink::Follower,
-};
+use std::time::{Duration, Instant};
+
+use host::{Host, address, batch, in_namespace, ip, run, station};
+use routemesh::{model::World, netlink::Follower};
 use tokio::time::timeout;
-
-/// The longest wait for a condition; far more than any takes.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn links_are_followed_through_all_that_happens_to_them() {
@@ -380,90 +371,6 @@ fn resolving_on_an_interface_that_is_gone_says_so() {
     });
 }
 
-/// A follower and what it last said.
-struct Host {
-    follower: Follower,
-    world: Arc<World>,
-}
-
-impl Host {
-    async fn start() -> Self {
-        let (follower, world) = Follower::start().await.unwrap();
-        Self { follower, world }
-    }
-
-    async fn with_receive_buffer(bytes: usize) -> Self {
-        let (follower, world) = Follower::with_receive_buffer(bytes).await.unwrap();
-        Self { follower, world }
-    }
-
-    fn link(&self, name: &str) -> Interface {
-        self.world.interface(name).unwrap().clone()
-    }
-
-    /// Follows until the condition holds for the link of that name.
-    async fn until_link(&mut self, name: &str, condition: impl Fn(&Interface) -> bool) {
-        self.until(|world| world.interface(name).is_some_and(&condition))
-            .await;
-    }
-
-    async fn resolve(&self, index: u32, address: IpAddr) -> anyhow::Result<()> {
-        self.follower.resolve(index, address).await
-    }
-
-    /// Follows until the condition holds.
-    async fn until(&mut self, condition: impl Fn(&World) -> bool) {
-        let wait = async {
-            while !condition(&self.world) {
-                self.world = self.follower.changed().await.unwrap();
-            }
-        };
-        if timeout(PATIENCE, wait).await.is_err() {
-            panic!("the world never became what it should: {:#?}", self.world);
-        }
-    }
-}
-
-/// Runs a test on a thread with a network namespace of its own, in which it and the commands it
-/// starts live.
-fn in_namespace(test: impl AsyncFnOnce() + Send + 'static) {
-    let outcome = thread::spawn(|| {
-        unshare(CloneFlags::CLONE_NEWNET).expect("make a network namespace: run as root");
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(test());
-    })
-    .join();
-    if let Err(panic) = outcome {
-        std::panic::resume_unwind(panic);
-    }
-}
-
-fn ip(arguments: &str) {
-    run(&format!("ip {arguments}"));
-}
-
-/// Runs a command in the namespace and returns what it printed.
-fn run(command: &str) -> String {
-    let mut words = command.split_whitespace();
-    let output = Command::new(words.next().unwrap())
-        .args(words)
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command}: {errors}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Has `ip` run many commands in one process.
-fn batch(commands: &str) {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), commands).unwrap();
-    ip(&format!("-batch {}", file.path().display()));
-}
-
 /// The last halves of that many IPv4 addresses, as `4.1`.
 fn hosts(count: u16) -> impl Iterator<Item = String> {
     (0x400..0x400 + count).map(|host| format!("{}.{}", host >> 8, host & 0xff))
@@ -489,12 +396,4 @@ fn storm(round: u32) -> String {
         link(gone),
         link(stays)
     )
-}
-
-fn address(text: &str) -> IpAddr {
-    text.parse().unwrap()
-}
-
-fn station(last: u8) -> Mac {
-    Mac([2, 0, 0, 0, 0, last])
 }
