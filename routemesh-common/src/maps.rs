@@ -10,6 +10,10 @@ pub mod map_names {
     pub const ROUTES: &str = "ROUTES";
     /// Array: slot to [`super::NextHop`].
     pub const NEXT_HOPS: &str = "NEXT_HOPS";
+    /// Hash: underlay address of a peer to 1 (`u8`).
+    pub const PEERS: &str = "PEERS";
+    /// Array of one [`super::TunnelSettings`].
+    pub const TUNNEL_SETTINGS: &str = "TUNNEL_SETTINGS";
     /// Hash: address to [`super::Endpoint`].
     pub const ENDPOINTS: &str = "ENDPOINTS";
     /// Hash: interface index (`u32`) to [`super::Interface`].
@@ -26,6 +30,8 @@ pub mod map_names {
 
 /// Next hops a host can use at once; slot 0 is never given out.
 pub const NEXT_HOP_SLOTS: u32 = 16_384;
+/// Peers a host can have at once.
+pub const PEER_SLOTS: u32 = 16_384;
 /// Containers a host can have learnt at once.
 pub const ENDPOINT_SLOTS: u32 = 65_536;
 /// Interfaces the programs can be attached to at once.
@@ -52,7 +58,8 @@ macro_rules! map_types {
 
 map_types! {
     Route = 12;
-    NextHop = 40;
+    NextHop = 104;
+    TunnelSettings = 16;
     Endpoint = 24;
     Interface = 32;
     Counter = 16;
@@ -77,7 +84,7 @@ impl RouteKind {
 
 /// An address family.
 #[repr(transparent)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct Family(pub u8);
 
 impl Family {
@@ -105,13 +112,46 @@ pub struct Route {
     pub counter: u32,
 }
 
-/// Where a `direct` route sends packets.
+/// How packets are wrapped on their way to a next hop.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct Shim(pub u8);
+
+impl Shim {
+    /// Not at all: the packet goes to the next hop as it is.
+    pub const NONE: Self = Self(0);
+    /// IP in IP: IPv4 (protocol 4, RFC 2003) or IPv6 (protocol 41, RFC 2473, RFC 4213).
+    pub const IPIP: Self = Self(1);
+    /// GRE around an IP packet (RFC 2784; with a key, RFC 2890).
+    pub const GRE: Self = Self(2);
+    /// GRE around an Ethernet frame, as Open vSwitch and `gretap` have it.
+    pub const GRE_ETHERNET: Self = Self(3);
+    /// VXLAN (RFC 7348).
+    pub const VXLAN: Self = Self(4);
+    /// Geneve around an Ethernet frame (RFC 8926).
+    pub const GENEVE: Self = Self(5);
+
+    /// Bytes between the outer IP header and the inner one.
+    #[must_use]
+    pub const fn length(self, keyed: bool) -> u32 {
+        let gre = if keyed { 8 } else { 4 };
+        match self {
+            Self::GRE => gre,
+            Self::GRE_ETHERNET => gre + 14,
+            // UDP, the shim itself, and the inner frame's Ethernet header.
+            Self::VXLAN | Self::GENEVE => 8 + 8 + 14,
+            _ => 0,
+        }
+    }
+}
+
+/// Where a `direct` route sends packets, and how it wraps them.
 ///
 /// The array that holds it is not updated atomically, so what may change under a live route
-/// lies within one aligned 8-byte word each; a next hop's identity (`ifindex`, `gateway`) is
-/// never changed in place.
+/// lies within one aligned 8-byte word each; the rest is a next hop's identity and is never
+/// changed in place.
 #[repr(C, align(8))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct NextHop {
     /// MAC of the gateway; meaningless while `resolved` is 0.
     pub dst_mac: [u8; 6],
@@ -125,10 +165,58 @@ pub struct NextHop {
     pub reserved: [u8; 2],
     /// Interface the packet leaves by.
     pub ifindex: u32,
-    /// Largest IP packet the interface carries, in bytes.
+    /// Largest IP packet that may be sent this way, in bytes: what the interface carries less
+    /// what the tunnel adds.
     pub mtu: u32,
-    /// The gateway's address.
+    /// The address of the station the frame goes to: the gateway, or the peer itself.
     pub gateway: [u8; 16],
+    /// How the packet is wrapped. What follows is of tunnels only.
+    pub shim: Shim,
+    /// Family of `local` and `remote`.
+    pub outer: Family,
+    /// TTL or hop limit of the outer header.
+    pub ttl: u8,
+    /// DSCP of the outer header, in the upper six bits; 0xff: as the inner one's.
+    pub dscp: u8,
+    /// UDP destination port, in network order.
+    pub port: [u8; 2],
+    /// 1 when GRE has a key.
+    pub keyed: u8,
+    /// Zero.
+    pub reserved2: u8,
+    /// VNI, of 24 bits, or GRE key.
+    pub id: u32,
+    /// Sum of those 16-bit words of the outer IPv4 header that do not differ between packets,
+    /// in network order: version, identification and flags, TTL and protocol, addresses.
+    pub sum: u32,
+    /// This host's underlay address.
+    pub local: [u8; 16],
+    /// The peer's underlay address.
+    pub remote: [u8; 16],
+    /// Destination MAC of the inner frame: the peer's VTEP.
+    pub inner_dst: [u8; 6],
+    /// Source MAC of the inner frame.
+    pub inner_src: [u8; 6],
+    /// Zero.
+    pub reserved3: [u8; 4],
+}
+
+/// What this host accepts from tunnels; the only entry of its map.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct TunnelSettings {
+    /// VNI of VXLAN and Geneve packets that are ours, of 24 bits.
+    pub vni: u32,
+    /// GRE key that is ours.
+    pub gre_key: u32,
+    /// UDP port of VXLAN, in network order.
+    pub vxlan_port: [u8; 2],
+    /// UDP port of Geneve, in network order.
+    pub geneve_port: [u8; 2],
+    /// 1 when GRE packets must have a key.
+    pub gre_keyed: u8,
+    /// Zero.
+    pub reserved: [u8; 3],
 }
 
 /// A container of this host, learnt from the neighbour table and the bridge's FDB.
@@ -159,8 +247,8 @@ pub struct Interface {
     pub mac: [u8; 6],
     /// 1 for a bridge port: what its program passes on, the bridge's sees again.
     pub port: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// 1 for a container network's interface or port: no tunnel packet may come from there.
+    pub container: u8,
     /// Row of outcome counters of the tc hook; the XDP hook's is the next one.
     pub row: u32,
     /// Source of ICMP errors sent from here; zero when there is no IPv4 address.

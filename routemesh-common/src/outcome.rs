@@ -29,7 +29,9 @@ impl Verdict {
 macro_rules! outcomes {
     ($($(#[doc = $doc:literal])+ $name:ident = $number:literal, $verdict:ident, $label:literal;)*) => {
         /// The one way in which a packet ended. Numbers index counters and are never reused.
-        #[repr(u8)]
+        // As wide as a word: on a BPF stack, narrower variants are copied with their padding, and
+        // the verifier wants such copies aligned.
+        #[repr(u32)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[must_use = "an outcome is the packet's verdict and must be counted"]
         pub enum Outcome {
@@ -129,6 +131,30 @@ outcomes! {
     ErrorRateLimited = 27, Drop, "error_rate_limited";
     /// A kernel helper refused the packet.
     HelperFailed = 28, Drop, "helper_failed";
+    /// Sent to a peer inside a tunnel.
+    Encapsulated = 29, Forward, "encapsulated";
+    /// A tunnel packet of ours from a host that is no peer.
+    UnknownPeer = 30, Drop, "unknown_peer";
+    /// A tunnel packet whose inner source is not behind the peer that sent it.
+    SpoofedSource = 31, Drop, "spoofed_source";
+    /// A tunnel packet of another VNI or key: the stack may know it.
+    ForeignTunnel = 32, Pass, "foreign_tunnel";
+    /// A tunnel header that breaks its own rules: VXLAN without the I flag, another version.
+    BadTunnelHeader = 33, Drop, "bad_tunnel_header";
+    /// A tunnel packet that holds neither IPv4 nor IPv6.
+    InnerNotIp = 34, Drop, "inner_not_ip";
+    /// A Geneve option that must be understood and is not (RFC 8926 §3.5).
+    GeneveCriticalOption = 35, Drop, "geneve_critical_option";
+    /// A GRE packet with a checksum, a sequence number or routing.
+    GreFlags = 36, Drop, "gre_flags";
+    /// A container sent a packet that a peer would take for one of this host's tunnel.
+    ForgedTunnel = 37, Drop, "forged_tunnel";
+    /// A tunnel packet whose inner destination this host has no route for.
+    NoInnerRoute = 38, Drop, "no_inner_route";
+    /// Congestion was marked on the outer header of a packet that cannot carry the mark (RFC 6040 §4.2).
+    EcnDropped = 39, Drop, "ecn_dropped";
+    /// A fragment of a tunnel packet: the stack may reassemble it, routemesh does not.
+    TunnelFragment = 40, Pass, "tunnel_fragment";
 }
 
 const _: () = {

@@ -20,6 +20,13 @@ impl Sum {
         Self(self.0 + number.to_be() as u64)
     }
 
+    /// With a sum of 16-bit numbers added.
+    #[must_use]
+    #[inline(always)]
+    pub const fn wide(self, sum: u32) -> Self {
+        Self(self.0 + Self::new().number((sum >> 16) as u16).number(sum as u16).0)
+    }
+
     /// With `N` bytes added; `N` is even.
     #[must_use]
     #[inline(always)]

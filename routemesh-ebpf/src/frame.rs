@@ -6,7 +6,14 @@ extern crate std;
 use core::array;
 use std::vec::Vec;
 
-use crate::{checksum::Sum, packet::Packet};
+use routemesh_common::{Family, Outcome};
+
+use crate::{
+    checksum::Sum,
+    packet::{Packet, Resize},
+    tunnel::Room,
+    wire::ETH_LEN,
+};
 
 /// MAC that the frames below are for.
 pub(crate) const STATION: [u8; 6] = [2, 0, 0, 0, 0, 1];
@@ -63,5 +70,22 @@ unsafe impl Packet for Frame {
 
     fn end(&self) -> usize {
         self.start() + self.0.len()
+    }
+}
+
+impl Resize for Frame {
+    fn open(&mut self, room: Room) -> Result<(), Outcome> {
+        let gap = std::iter::repeat_n(0, room.length() as usize);
+        self.0.splice(ETH_LEN..ETH_LEN, gap);
+        Ok(())
+    }
+
+    fn close(&mut self, room: Room, _: Family) -> Result<(), Outcome> {
+        let end = ETH_LEN + room.length() as usize;
+        if end > self.0.len() {
+            return Err(Outcome::HelperFailed);
+        }
+        self.0.drain(ETH_LEN..end);
+        Ok(())
     }
 }

@@ -72,21 +72,21 @@ pub fn most_quoted(family: Family) -> usize {
 /// [`Outcome::ErrorSuppressed`] when not.
 #[inline(always)]
 pub fn may_complain(packet: &impl Packet, datagram: &Datagram) -> Result<(), Outcome> {
-    let about_error = match datagram.proto {
-        IpProto::ICMP if datagram.family == Family::V4 && !datagram.later_fragment => {
+    let about_error = match datagram.proto() {
+        IpProto::ICMP if datagram.family() == Family::V4 && !datagram.later_fragment() => {
             // All but the queries: echo, router discovery, timestamp, information, mask.
             !matches!(
                 *packet.header::<u8>(ETH_LEN + IPV4_LEN)?,
                 0 | 8..=10 | 13..=18
             )
         }
-        _ if datagram.family == Family::V6 => {
+        _ if datagram.family() == Family::V6 => {
             // What cannot be read is taken for no error, as by Linux.
-            is_icmpv6_error(packet, datagram.proto).unwrap_or(false)
+            is_icmpv6_error(packet, datagram.proto()).unwrap_or(false)
         }
         _ => false,
     };
-    if about_error || datagram.later_fragment {
+    if about_error || datagram.later_fragment() {
         Err(Outcome::ErrorSuppressed)
     } else {
         Ok(())

@@ -8,6 +8,7 @@ pub mod packet;
 pub mod wire;
 
 pub mod parse;
+pub mod tunnel;
 
 pub mod checksum;
 pub mod forward;

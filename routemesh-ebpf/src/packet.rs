@@ -4,9 +4,9 @@
     reason = "the one place that turns a packet address into a reference"
 )]
 
-use routemesh_common::Outcome;
+use routemesh_common::{Family, Outcome};
 
-use crate::wire::Wire;
+use crate::{tunnel::Room, wire::Wire};
 
 /// The bytes of the packet in hand, from its Ethernet header on.
 ///
@@ -48,4 +48,21 @@ pub unsafe trait Packet {
         // SAFETY: as in `header`; the mutable borrow of `self` makes the reference the only one.
         Ok(unsafe { &mut *(address as *mut T) })
     }
+}
+
+/// A packet that a tunnel header can be put around.
+pub trait Resize: Packet {
+    /// Opens `room` behind the Ethernet header. Afterwards all up to the end of the room is the
+    /// caller's to write, the Ethernet header too, and the old IP header follows.
+    ///
+    /// # Errors
+    /// [`Outcome::HelperFailed`] when there is no memory for it.
+    fn open(&mut self, room: Room) -> Result<(), Outcome>;
+
+    /// Takes `room` out from behind the Ethernet header, which is the caller's to write
+    /// afterwards. An IP header of family `inner` follows.
+    ///
+    /// # Errors
+    /// [`Outcome::HelperFailed`] when the packet is shorter.
+    fn close(&mut self, room: Room, inner: Family) -> Result<(), Outcome>;
 }

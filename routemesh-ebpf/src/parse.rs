@@ -1,30 +1,98 @@
 //! A frame, as far as a router must know it.
 
-use routemesh_common::{Family, Outcome, mapped};
+use routemesh_common::{Family, Outcome};
 
 use crate::{
     checksum::Sum,
     packet::Packet,
-    wire::{ETH_LEN, Eth, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Ipv4Hdr, Ipv6Hdr},
+    wire::{Address, ETH_LEN, Eth, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Ipv4Hdr, Ipv6Hdr},
 };
 
 /// An IP packet that may be routed.
+///
+/// Its fields are double words, whatever they hold: where the compiler keeps one on the BPF stack, it
+/// would write several narrow ones at once, and the verifier wants what is written there aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Datagram {
+    dst: Address,
+    length: u64,
+    ttl: u64,
+    proto: u64,
+    family: u64,
+    fragment: u64,
+    tos: u64,
+}
+
+/// Of the IPv4 fragment field: do not fragment.
+const DONT_FRAGMENT: u64 = 0x4000;
+/// Of the IPv4 fragment field: more fragments, and the offset.
+const FRAGMENT: u64 = 0x3fff;
+/// Of the IPv4 fragment field: the offset.
+const OFFSET: u64 = 0x1fff;
+
+impl Datagram {
     /// Its family.
-    pub family: Family,
+    #[must_use]
+    #[inline(always)]
+    pub fn family(&self) -> Family {
+        Family(self.family as u8)
+    }
+
     /// TTL or hop limit.
-    pub ttl: u8,
+    #[must_use]
+    #[inline(always)]
+    pub fn ttl(&self) -> u32 {
+        self.ttl as u32
+    }
+
     /// What the IP header says follows it.
-    pub proto: IpProto,
+    #[must_use]
+    #[inline(always)]
+    pub fn proto(&self) -> IpProto {
+        IpProto(self.proto as u8)
+    }
+
     /// Whether an IPv4 sender forbids fragmentation; of IPv6, always.
-    pub dont_fragment: bool,
+    #[must_use]
+    #[inline(always)]
+    pub fn dont_fragment(&self) -> bool {
+        self.fragment & DONT_FRAGMENT != 0
+    }
+
+    /// Whether it is a fragment. (Of IPv6, a header of its own says so.)
+    #[must_use]
+    #[inline(always)]
+    pub fn fragment(&self) -> bool {
+        self.fragment & FRAGMENT != 0
+    }
+
     /// Whether it is a fragment that does not begin its datagram.
-    pub later_fragment: bool,
+    #[must_use]
+    #[inline(always)]
+    pub fn later_fragment(&self) -> bool {
+        self.fragment & OFFSET != 0
+    }
+
+    /// DSCP and ECN: type of service, or traffic class.
+    #[must_use]
+    #[inline(always)]
+    pub fn tos(&self) -> u8 {
+        self.tos as u8
+    }
+
     /// Bytes of the IP packet, without what Ethernet padded.
-    pub length: u32,
+    #[must_use]
+    #[inline(always)]
+    pub fn length(&self) -> u32 {
+        self.length as u32
+    }
+
     /// Where it goes.
-    pub dst: [u8; 16],
+    #[must_use]
+    #[inline(always)]
+    pub fn dst(&self) -> Address {
+        self.dst
+    }
 }
 
 /// Reads the frame: `frame_length` bytes in all, of which the headers at least lie in
@@ -46,13 +114,35 @@ pub fn frame(
             Outcome::OtherStation
         });
     }
+    ip(packet, frame_length)
+}
+
+/// Reads a frame that is for this host, whatever its MACs.
+///
+/// # Errors
+/// As [`frame`].
+#[inline(always)]
+pub fn ip(packet: &impl Packet, frame_length: u32) -> Result<Datagram, Outcome> {
     let room = frame_length - ETH_LEN as u32;
-    match eth.ether_type {
+    match packet.header::<Eth>(0)?.ether_type {
         EtherType::IPV4 => ipv4(packet, room),
         EtherType::IPV6 => ipv6(packet, room),
         EtherType::VLAN | EtherType::QINQ => Err(Outcome::Vlan),
         _ => Err(Outcome::NotIp),
     }
+}
+
+/// The source of a packet that was read.
+///
+/// # Errors
+/// [`Outcome::Truncated`], which a packet that was read does not give.
+#[inline(always)]
+pub fn source(packet: &impl Packet, family: Family) -> Result<Address, Outcome> {
+    Ok(if family == Family::V4 {
+        Address::v4(packet.header::<Ipv4Hdr>(ETH_LEN)?.src_addr)
+    } else {
+        Address::v6(&packet.header::<Ipv6Hdr>(ETH_LEN)?.src_addr)
+    })
 }
 
 #[inline(always)]
@@ -87,15 +177,14 @@ fn ipv4(packet: &impl Packet, room: u32) -> Result<Datagram, Outcome> {
     }
     source_ipv4(ip.src_addr)?;
     destination_ipv4(ip.dst_addr)?;
-    let fragment = u16::from_be_bytes(ip.frags);
     Ok(Datagram {
-        family: Family::V4,
-        ttl: ip.ttl,
-        proto: IpProto(ip.proto),
-        dont_fragment: fragment & 0x4000 != 0,
-        later_fragment: fragment & 0x1fff != 0,
-        length,
-        dst: mapped(ip.dst_addr),
+        dst: Address::v4(ip.dst_addr),
+        length: u64::from(length),
+        ttl: u64::from(ip.ttl),
+        proto: u64::from(ip.proto),
+        family: u64::from(Family::V4.0),
+        fragment: u64::from(u16::from_be_bytes(ip.frags)),
+        tos: u64::from(ip.tos),
     })
 }
 
@@ -136,13 +225,13 @@ fn ipv6(packet: &impl Packet, room: u32) -> Result<Datagram, Outcome> {
     source_ipv6(&ip.src_addr)?;
     destination_ipv6(&ip.dst_addr)?;
     Ok(Datagram {
-        family: Family::V6,
-        ttl: ip.hop_limit,
-        proto: next,
-        dont_fragment: true,
-        later_fragment: false,
-        length,
-        dst: ip.dst_addr,
+        dst: Address::v6(&ip.dst_addr),
+        length: u64::from(length),
+        ttl: u64::from(ip.hop_limit),
+        proto: u64::from(next.0),
+        family: u64::from(Family::V6.0),
+        fragment: DONT_FRAGMENT,
+        tos: u64::from(ip.vcf[0] << 4 | ip.vcf[1] >> 4),
     })
 }
 
@@ -216,13 +305,13 @@ mod tests {
     #[test]
     fn an_ipv4_packet_is_read() {
         let expected = Datagram {
-            family: Family::V4,
-            ttl: 64,
-            proto: IpProto::UDP,
-            dont_fragment: false,
-            later_fragment: false,
+            dst: Address::v4([10, 1, 0, 2]),
             length: 28,
-            dst: mapped([10, 1, 0, 2]),
+            ttl: 64,
+            proto: u64::from(IpProto::UDP.0),
+            family: u64::from(Family::V4.0),
+            fragment: 0,
+            tos: 0,
         };
         assert_eq!(parsed(&Frame::ipv4()), Ok(expected));
         let padded = Frame::ipv4().followed_by(&[0; 18]);
@@ -233,11 +322,11 @@ mod tests {
     fn an_ipv6_packet_is_read() {
         let datagram = parsed(&Frame::ipv6()).unwrap();
         assert_eq!(
-            (datagram.family, datagram.ttl, datagram.proto),
+            (datagram.family(), datagram.ttl(), datagram.proto()),
             (Family::V6, 64, IpProto::UDP)
         );
-        assert_eq!((datagram.length, datagram.dont_fragment), (48, true));
-        assert_eq!(datagram.dst[..2], [0xfd, 1]);
+        assert_eq!((datagram.length(), datagram.dont_fragment()), (48, true));
+        assert_eq!(datagram.dst().words()[0].to_ne_bytes()[..2], [0xfd, 1]);
     }
 
     #[test]
@@ -249,7 +338,10 @@ mod tests {
             ([0x1f, 0xff], (false, true)),
         ] {
             let datagram = parsed(&Frame::ipv4().with(20, &field)).unwrap();
-            assert_eq!((datagram.dont_fragment, datagram.later_fragment), expected);
+            assert_eq!(
+                (datagram.dont_fragment(), datagram.later_fragment()),
+                expected
+            );
         }
     }
 
@@ -323,7 +415,7 @@ mod tests {
         assert_eq!(to([0xfe, 0xbf]), Some(LinkLocal));
         assert_eq!(to([0xfe, 0xc0]), None);
         assert_eq!(to([0xff, 0x02]), Some(Group));
-        let mapped = Frame::ipv6().with(38, &super::mapped([10, 0, 0, 2]));
+        let mapped = Frame::ipv6().with(38, &routemesh_common::mapped([10, 0, 0, 2]));
         assert_eq!(parsed(&mapped), Err(MartianDestination));
     }
 }

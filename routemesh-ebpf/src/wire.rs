@@ -37,7 +37,9 @@ wire! {
     Ipv6Hdr = 40;
     Icmpv4Hdr = 8;
     Icmpv6Hdr = 8;
+    Udp = 8;
     u8 = 1;
+    [u8; 8] = 8;
     [u8; 2] = 2;
     [u8; 4] = 4;
     [u8; 20] = 20;
@@ -57,6 +59,86 @@ pub struct Eth {
     pub ether_type: EtherType,
 }
 
+/// A UDP header. (`network_types` has no constructor that leaves the byte order alone.)
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Udp {
+    /// Source port.
+    pub src: [u8; 2],
+    /// Destination port.
+    pub dst: [u8; 2],
+    /// Bytes of header and payload.
+    pub length: [u8; 2],
+    /// Checksum; zero for none.
+    pub check: [u8; 2],
+}
+
+/// An address of 16 bytes, IPv4 mapped, as two words in memory order.
+///
+/// Words, because what is kept on the stack must be aligned, whatever the packet was.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address([u64; 2]);
+
+impl Address {
+    /// No address: the unspecified one.
+    pub const NONE: Self = Self([0, 0]);
+
+    /// An IPv4 address, in its mapped form.
+    #[must_use]
+    #[inline(always)]
+    pub const fn v4([a, b, c, d]: [u8; 4]) -> Self {
+        Self([0, u64::from_ne_bytes([0, 0, 0xff, 0xff, a, b, c, d])])
+    }
+
+    /// An IPv6 address, or any in its 16-byte form.
+    #[must_use]
+    #[inline(always)]
+    pub const fn v6(bytes: &[u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *bytes;
+        Self([
+            u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
+            u64::from_ne_bytes([i, j, k, l, m, n, o, p]),
+        ])
+    }
+
+    /// The address as four words in memory order.
+    #[must_use]
+    #[inline(always)]
+    pub const fn words(self) -> [u32; 4] {
+        let [[a, b, c, d, e, f, g, h], [i, j, k, l, m, n, o, p]] =
+            [self.0[0].to_ne_bytes(), self.0[1].to_ne_bytes()];
+        [
+            u32::from_ne_bytes([a, b, c, d]),
+            u32::from_ne_bytes([e, f, g, h]),
+            u32::from_ne_bytes([i, j, k, l]),
+            u32::from_ne_bytes([m, n, o, p]),
+        ]
+    }
+}
+
+/// A MAC as two numbers in memory order, to be kept or copied.
+///
+/// For a plain copy from a map value to the packet the compiler calls `memmove`, which the
+/// verifier refuses on packet memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mac(u32, u16);
+
+impl From<[u8; 6]> for Mac {
+    #[inline(always)]
+    fn from([a, b, c, d, e, f]: [u8; 6]) -> Self {
+        Self(u32::from_ne_bytes([a, b, c, d]), u16::from_ne_bytes([e, f]))
+    }
+}
+
+impl From<Mac> for [u8; 6] {
+    #[inline(always)]
+    fn from(Mac(high, low): Mac) -> Self {
+        let ([a, b, c, d], [e, f]) = (high.to_ne_bytes(), low.to_ne_bytes());
+        [a, b, c, d, e, f]
+    }
+}
+
 /// What an Ethernet frame carries, as on the wire.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +149,8 @@ impl EtherType {
     pub const IPV4: Self = Self([0x08, 0x00]);
     /// Internet Protocol version 6.
     pub const IPV6: Self = Self([0x86, 0xdd]);
+    /// Transparent Ethernet bridging: a frame inside a tunnel.
+    pub const ETHERNET: Self = Self([0x65, 0x58]);
     /// A customer VLAN tag (IEEE 802.1Q).
     pub const VLAN: Self = Self([0x81, 0x00]);
     /// A service VLAN tag (IEEE 802.1ad).
@@ -79,6 +163,12 @@ impl EtherType {
 pub struct IpProto(pub u8);
 
 impl IpProto {
+    /// IPv4 in IP.
+    pub const IPV4: Self = Self(4);
+    /// IPv6 in IP.
+    pub const IPV6: Self = Self(41);
+    /// Generic routing encapsulation.
+    pub const GRE: Self = Self(47);
     /// IPv6 hop-by-hop options.
     pub const HOP_BY_HOP: Self = Self(0);
     /// ICMP for IPv4.

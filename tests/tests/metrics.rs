@@ -111,6 +111,7 @@ fn status() -> Status {
             role: LinkRole::Uplink,
             state: "up".into(),
             mtu: Some(1500),
+            path_mtu: None,
             configured_mode: None,
             mode: "tcx".into(),
             reason: None,

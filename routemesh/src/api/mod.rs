@@ -30,7 +30,7 @@ use std::{fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Prefix, Source, UplinkMode};
+use crate::model::{Encapsulation, Mac, Mode, Prefix, Source, UplinkMode};
 
 pub use client::{Client, ClientError};
 pub use control::{Control, SharedControl};
@@ -44,14 +44,37 @@ pub const DEFAULT_SOCKET: &str = "/run/routemesh/routemesh.sock";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RouteType {
-    /// To a next hop.
+    /// To a next hop, as they are.
     Direct,
+    /// To a next hop, in VXLAN.
+    Vxlan,
+    /// To a next hop, in Geneve.
+    Geneve,
+    /// To a next hop, in GRE.
+    Gre,
+    /// To a next hop, in IP.
+    Ipip,
+    /// To a next hop, as it will turn out once the way to it is known.
+    Auto,
     /// Dropped.
     Blackhole,
     /// A container subnet of this host.
     Local,
     /// An address of this host.
     Host,
+}
+
+impl From<Mode> for RouteType {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Direct => Self::Direct,
+            Mode::Auto => Self::Auto,
+            Mode::Tunnel(Encapsulation::Vxlan) => Self::Vxlan,
+            Mode::Tunnel(Encapsulation::Geneve) => Self::Geneve,
+            Mode::Tunnel(Encapsulation::Gre) => Self::Gre,
+            Mode::Tunnel(Encapsulation::Ipip) => Self::Ipip,
+        }
+    }
 }
 
 /// Whether a route is in the kernel's table, and if not, why.
@@ -62,7 +85,7 @@ pub enum RouteState {
     Active,
     /// A route of another source for the same prefix comes first.
     Overridden,
-    /// Its next hop is on no link of an uplink at present, or its interface is gone.
+    /// No uplink leads to its next hop at present, or its interface is gone.
     Unreachable,
     /// The kernel refused it; tried again at the next round.
     Failed,
@@ -76,15 +99,30 @@ pub struct Route {
     /// What it does.
     #[serde(rename = "type")]
     pub kind: RouteType,
-    /// The next hop, of `direct`.
+    /// The next hop, where it has one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub gateway: Option<IpAddr>,
+    /// The way to the next hop that was asked for; `type` tells the one taken.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mode: Option<Mode>,
+    /// MAC of the other end of the tunnel, where it was set.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub vtep_mac: Option<Mac>,
+    /// This host's address on the outside of the tunnel.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub local: Option<IpAddr>,
+    /// Network identifier of VXLAN and Geneve.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub vni: Option<u32>,
     /// The interface packets leave by.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dev: Option<String>,
     /// The route's own MTU, in bytes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mtu: Option<u32>,
+    /// Largest packet a container can send this way, in bytes: what a tunnel adds is taken off.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub path_mtu: Option<u32>,
     /// Who asked for it.
     pub source: Source,
     /// Whether it is in force.
@@ -124,6 +162,12 @@ pub struct RouteEdit {
     /// The uplink to use.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dev: Option<String>,
+    /// The way to the next hop; none is `direct`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub mode: Option<Mode>,
+    /// MAC of the other end of an Ethernet tunnel, where it is none of routemesh.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub vtep_mac: Option<Mac>,
     /// Drop instead of sending.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub blackhole: bool,
@@ -231,6 +275,9 @@ pub struct Link {
     /// Its MTU, in bytes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mtu: Option<u32>,
+    /// Largest packet that containers can send to every next hop, in bytes; of a network.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub path_mtu: Option<u32>,
     /// The mode asked for, of an uplink.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub configured_mode: Option<UplinkMode>,

@@ -24,6 +24,7 @@ const COLUMNS: &[Column<Link>] = &[
     Column::text("ROLE", |l| Some(role(l.role).into())),
     Column::text("STATE", |l| Some(l.state.clone())),
     Column::number("MTU", |l| l.mtu.map(|mtu| mtu.to_string())),
+    Column::number("PATH-MTU", |l| l.path_mtu.map(|mtu| mtu.to_string())),
     Column::text("MODE", |l| Some(l.mode.clone()).filter(|m| !m.is_empty())),
     Column::text("MASTER", |l| l.master.clone()),
     Column::text("SUBNETS", |l| {

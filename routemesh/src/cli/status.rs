@@ -115,6 +115,7 @@ mod tests {
                 role: LinkRole::Uplink,
                 state: "up".into(),
                 mtu: Some(1500),
+                path_mtu: None,
                 configured_mode: None,
                 mode: "tcx".into(),
                 reason: Some("a veth gains nothing by XDP".into()),
@@ -130,8 +131,8 @@ config     /etc/routemesh/config.toml
 routes     6 of 1024 (file 2, cli 1, kernel 3; 1 inactive), generation 4
 endpoints  2
 
-LINK  ROLE    STATE   MTU  MODE  MASTER  SUBNETS
-eth0  uplink  up     1500  tcx   -       -
+LINK  ROLE    STATE   MTU  PATH-MTU  MODE  MASTER  SUBNETS
+eth0  uplink  up     1500         -  tcx   -       -
 
 eth0: a veth gains nothing by XDP
 

@@ -7,12 +7,14 @@ use toml::Spanned;
 use super::{
     Config, Limits, Places, RoutePlaces,
     conflicts::conflicts,
-    document::{Document, LimitsTable, MetricsTable, NetworkTable, RouteTable, UplinkTable},
+    document::{
+        Document, LimitsTable, MetricsTable, NetworkTable, RouteTable, TunnelTable, UplinkTable,
+    },
     read::read,
     report::{Problem, Report, Source, Span},
     rules::{self, Wrong},
 };
-use crate::model::{Action, Network, Prefix, Route, Uplink};
+use crate::model::{Action, Mac, Mode, Network, Prefix, Route, Tunnel, Uplink};
 
 /// The configuration that `text` means; `source` has the same text, to be shown.
 ///
@@ -27,6 +29,7 @@ pub(super) fn check(text: &str, source: Source) -> Result<Config, Report> {
             uplinks: Vec::new(),
             networks: Vec::new(),
             routes: Vec::new(),
+            tunnel: Tunnel::default(),
             limits: Limits::default(),
             metrics: None,
             source: source.clone(),
@@ -61,6 +64,7 @@ impl Checker {
             uplink,
             network,
             route,
+            tunnel,
             limits,
             metrics,
         } = document;
@@ -68,6 +72,7 @@ impl Checker {
         uplink.into_iter().for_each(|table| self.uplink(table));
         network.into_iter().for_each(|table| self.network(table));
         self.routes(route);
+        tunnel.into_iter().for_each(|table| self.tunnel(table));
         limits.into_iter().for_each(|table| self.limits(table));
         metrics.into_iter().for_each(|table| self.metrics(table));
     }
@@ -153,7 +158,17 @@ impl Checker {
             let size = rules::mtu(*mtu.as_ref(), dst?);
             self.accept(self.place(&mtu), size)
         });
-        let action = self.action(span, (table.via, table.dev), table.blackhole);
+        let target = Target {
+            via: table.via,
+            dev: table.dev,
+            mode: table.mode,
+            vtep_mac: table.vtep_mac,
+        };
+        let action = if table.blackhole {
+            self.blackhole(span, target)
+        } else {
+            self.target(span, target)
+        };
         Some(Route {
             dst: dst?,
             action: action?,
@@ -161,16 +176,8 @@ impl Checker {
         })
     }
 
-    fn action(
-        &mut self,
-        dst: Span,
-        (via, dev): (Option<Spanned<String>>, Option<Spanned<String>>),
-        blackhole: bool,
-    ) -> Option<Action> {
-        if blackhole {
-            return self.blackhole(dst, via.or(dev));
-        }
-        let Some(via) = via else {
+    fn target(&mut self, dst: Span, target: Target) -> Option<Action> {
+        let Some(via) = target.via else {
             self.report.push(
                 Problem::new("this route leads nowhere")
                     .at(dst, "neither `via` nor `blackhole`")
@@ -178,24 +185,74 @@ impl Checker {
             );
             return None;
         };
-        let dev = dev.map(|dev| self.interface(dev));
+        let dev = target.dev.map(|dev| self.interface(dev));
+        let mode = target
+            .mode
+            .map_or(Some(Mode::default()), |mode| self.mode(&mode));
+        let vtep_mac = target.vtep_mac.and_then(|mac| self.vtep_mac(&mac, mode?));
         let address = rules::address(via.as_ref())
             .and_then(|address| rules::next_hop(address).map(|()| address));
         let via = self.accept(self.place(&via), address)?;
-        Some(Action::Direct { via, dev })
+        Some(Action::Via {
+            via,
+            dev,
+            mode: mode?,
+            vtep_mac,
+        })
     }
 
-    fn blackhole(&mut self, dst: Span, target: Option<Spanned<String>>) -> Option<Action> {
-        let Some(target) = target else {
+    fn mode(&mut self, text: &Spanned<String>) -> Option<Mode> {
+        self.accept(self.place(text), rules::mode(text.as_ref()))
+    }
+
+    fn vtep_mac(&mut self, text: &Spanned<String>, mode: Mode) -> Option<Mac> {
+        let mac =
+            rules::mac(text.as_ref()).and_then(|mac| rules::vtep_mac(mac, mode).map(|()| mac));
+        self.accept(self.place(text), mac)
+    }
+
+    fn blackhole(&mut self, dst: Span, target: Target) -> Option<Action> {
+        let Target {
+            via,
+            dev,
+            mode,
+            vtep_mac,
+        } = target;
+        let Some(target) = via.or(dev).or(mode).or(vtep_mac) else {
             return Some(Action::Blackhole);
         };
         self.report.push(
             Problem::new("this route both drops packets and sends them on")
                 .at(self.place(&target), "sent on")
                 .at(dst, "a route with `blackhole = true`")
-                .help("remove either `blackhole` or `via` and `dev`"),
+                .help("remove either `blackhole` or where the route leads"),
         );
         None
+    }
+
+    fn tunnel(&mut self, table: TunnelTable) {
+        if let Some(mode) = table.mode {
+            let mode = self.accept(self.place(&mode), rules::encapsulation(mode.as_ref()));
+            self.config.tunnel.mode = mode.unwrap_or_default();
+        }
+        let mut number = |value: Option<Spanned<i64>>, rule: fn(i64) -> Result<u32, Wrong>| {
+            value.and_then(|value| self.accept(self.place(&value), rule(*value.as_ref())))
+        };
+        let vni = number(table.vni, rules::vni);
+        let vxlan_port = number(table.vxlan_port, rules::port);
+        let geneve_port = number(table.geneve_port, rules::port);
+        let gre_key = number(table.gre_key, rules::gre_key);
+        let ttl = number(table.ttl, rules::ttl);
+        let tunnel = &mut self.config.tunnel;
+        tunnel.vni = vni.unwrap_or(tunnel.vni);
+        tunnel.vxlan_port = narrow(vxlan_port, tunnel.vxlan_port);
+        tunnel.geneve_port = narrow(geneve_port, tunnel.geneve_port);
+        tunnel.gre_key = gre_key;
+        tunnel.ttl = narrow(ttl, tunnel.ttl);
+        if let Some(dscp) = table.dscp {
+            let dscp = self.accept(self.place(&dscp), rules::dscp(dscp.as_ref()));
+            self.config.tunnel.dscp = dscp.unwrap_or_default();
+        }
     }
 
     fn limits(&mut self, LimitsTable { routes }: LimitsTable) {
@@ -218,6 +275,21 @@ impl Checker {
             self.config.metrics = self.accept(self.place(&listen), address);
         }
     }
+}
+
+/// Where a route leads, as typed.
+struct Target {
+    via: Option<Spanned<String>>,
+    dev: Option<Spanned<String>>,
+    mode: Option<Spanned<String>>,
+    vtep_mac: Option<Spanned<String>>,
+}
+
+/// A number that a rule keeps within the type's bounds, or else the default.
+fn narrow<T: TryFrom<u32>>(number: Option<u32>, default: T) -> T {
+    number
+        .and_then(|number| number.try_into().ok())
+        .unwrap_or(default)
 }
 
 fn wrong_at(span: Span, wrong: Wrong) -> Problem {

@@ -49,7 +49,7 @@ fn devices(config: &Config, report: &mut Report) {
     let uplinks = config.uplinks.iter();
     let names: Vec<&str> = uplinks.map(|uplink| uplink.interface.as_str()).collect();
     for (route, places) in config.routes.iter().zip(&config.places.routes) {
-        let Action::Direct { via, dev } = &route.action else {
+        let Action::Via { via, dev, .. } = &route.action else {
             continue;
         };
         let problem = match dev.as_deref() {
@@ -149,7 +149,7 @@ pub(super) fn own_subnet(
                 .help("subnets of this host need no route; remove it"),
         );
     }
-    let Action::Direct { via, .. } = &route.action else {
+    let Action::Via { via, .. } = &route.action else {
         return None;
     };
     let local = locals.holding(*via)?;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use toml::Spanned;
 
-use crate::model::{Prefix, UplinkMode};
+use crate::model::{Encapsulation, Mac, Mode, Prefix, UplinkMode};
 
 /// Keyword of the schema: a default that is no fixed value, in words.
 pub(super) const IN_WORDS: &str = "x-default";
@@ -30,6 +30,10 @@ pub(super) struct Document {
     pub(super) network: Vec<NetworkTable>,
     /// Where packets for containers of other hosts go. The most specific route wins.
     pub(super) route: Vec<RouteTable>,
+    /// What the tunnels of this node have in common. Both ends of a tunnel must agree on `vni`,
+    /// ports and `gre-key`.
+    #[schemars(with = "TunnelTable")]
+    pub(super) tunnel: Option<TunnelTable>,
     /// Sizes that are fixed when the daemon starts.
     #[schemars(with = "LimitsTable")]
     pub(super) limits: Option<LimitsTable>,
@@ -40,7 +44,9 @@ pub(super) struct Document {
 
 impl Document {
     /// The keys there are at the top level.
-    pub(super) const KEYS: [&str; 6] = ["node", "uplink", "network", "route", "limits", "metrics"];
+    pub(super) const KEYS: [&str; 7] = [
+        "node", "uplink", "network", "route", "tunnel", "limits", "metrics",
+    ];
 }
 
 /// An interface that leads to other hosts.
@@ -86,21 +92,89 @@ pub(super) struct RouteTable {
     /// Destinations the route is for.
     #[schemars(with = "Prefix")]
     pub(super) dst: Spanned<String>,
-    /// Address of the next hop, which is on the link of an uplink.
+    /// Address of the next hop: on the link of an uplink, or at the other end of a tunnel.
     #[serde(default)]
     #[schemars(with = "std::net::IpAddr", extend("x-default" = "none"))]
     pub(super) via: Option<Spanned<String>>,
     /// The uplink to leave by.
     #[serde(default)]
-    #[schemars(with = "String", extend("x-default" = "the uplink whose link the next hop is on"))]
+    #[schemars(with = "String", extend("x-default" = "the uplink that leads to the next hop"))]
     pub(super) dev: Option<Spanned<String>>,
-    /// Largest IP packet, in bytes: at least 576, for IPv6 at least 1280.
+    /// As they are (`direct`), wrapped, or `auto`: `direct` where the next hop is on the link
+    /// of an uplink, otherwise `tunnel.mode`.
+    #[serde(default)]
+    #[schemars(with = "Mode", extend("default" = "direct"))]
+    pub(super) mode: Option<Spanned<String>>,
+    /// MAC of the next hop's end of a tunnel that holds Ethernet. With it, `gre` holds Ethernet
+    /// too, as that of Open vSwitch and `gretap` does.
+    #[serde(default)]
+    #[schemars(with = "Mac", extend("x-default" = "made from `via`, as routemesh does there"))]
+    pub(super) vtep_mac: Option<Spanned<String>>,
+    /// Largest IP packet, in bytes, on the way to the next hop, a tunnel's headers included: at
+    /// least 576, for IPv6 at least 1280.
     #[serde(default)]
     #[schemars(with = "u32", range(min = 576, max = 65535), extend("x-default" = "that of the uplink"))]
     pub(super) mtu: Option<Spanned<i64>>,
     /// Drops what the route matches; in place of `via`.
     #[serde(default)]
     pub(super) blackhole: bool,
+}
+
+/// What the tunnels of this node have in common.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Tunnel")]
+pub(super) struct TunnelTable {
+    /// What routes of mode `auto` take for next hops that are on no uplink's link.
+    #[serde(default)]
+    #[schemars(with = "Encapsulation", extend("default" = "vxlan"))]
+    pub(super) mode: Option<Spanned<String>>,
+    /// Network identifier of VXLAN and Geneve.
+    #[serde(default)]
+    #[schemars(with = "u32", range(min = 1, max = 16_777_215), extend("default" = 100))]
+    pub(super) vni: Option<Spanned<i64>>,
+    /// UDP port of VXLAN; flannel's is 8472.
+    #[serde(default)]
+    #[schemars(with = "u16", range(min = 1, max = 65535), extend("default" = 4789))]
+    pub(super) vxlan_port: Option<Spanned<i64>>,
+    /// UDP port of Geneve.
+    #[serde(default)]
+    #[schemars(with = "u16", range(min = 1, max = 65535), extend("default" = 6081))]
+    pub(super) geneve_port: Option<Spanned<i64>>,
+    /// Key of GRE packets.
+    #[serde(default)]
+    #[schemars(with = "u32", range(min = 0, max = 4_294_967_295_u32), extend("x-default" = "none: they have no key"))]
+    pub(super) gre_key: Option<Spanned<i64>>,
+    /// TTL or hop limit of outer headers.
+    #[serde(default)]
+    #[schemars(with = "u8", range(min = 1, max = 255), extend("default" = 64))]
+    pub(super) ttl: Option<Spanned<i64>>,
+    /// DSCP of outer headers: that of the inner one, or always the same.
+    #[serde(default)]
+    #[schemars(with = "DscpChoice", extend("default" = "copy"))]
+    pub(super) dscp: Option<Spanned<Value>>,
+}
+
+/// What `dscp` can be.
+struct DscpChoice;
+
+impl JsonSchema for DscpChoice {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Dscp".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "oneOf": [
+                { "const": "copy" },
+                { "type": "integer", "minimum": 0, "maximum": 63 },
+            ],
+        })
+    }
 }
 
 /// Sizes that are fixed when the daemon starts.

@@ -22,7 +22,7 @@ use document::Document;
 use report::{Problem, Source, Span};
 use rules::Wrong;
 
-use crate::model::{Network, Prefix, Route, Uplink, UplinkMode, World};
+use crate::model::{Network, Prefix, Route, Tunnel, Uplink, UplinkMode, World};
 
 pub use reference::reference;
 pub use report::Report;
@@ -44,6 +44,8 @@ pub struct Config {
     pub networks: Vec<Network>,
     /// Routes, in the order of the file; no prefix twice.
     pub routes: Vec<Route>,
+    /// What tunnels have in common.
+    pub tunnel: Tunnel,
     /// Sizes that are fixed when the daemon starts.
     pub limits: Limits,
     /// Where to serve metrics over TCP, if anywhere.
@@ -89,6 +91,7 @@ impl PartialEq for Config {
             uplinks,
             networks,
             routes,
+            tunnel,
             limits,
             metrics,
             source: _,
@@ -98,6 +101,7 @@ impl PartialEq for Config {
             && *uplinks == other.uplinks
             && *networks == other.networks
             && *routes == other.routes
+            && *tunnel == other.tunnel
             && *limits == other.limits
             && *metrics == other.metrics
     }

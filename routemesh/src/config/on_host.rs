@@ -13,7 +13,7 @@ use super::{
     read,
     report::{Problem, Report, Span},
 };
-use crate::model::{Action, Interface, Route, World};
+use crate::model::{Action, Interface, Mode, Route, World};
 
 /// Everything about `config` that does not fit the host `world` describes.
 pub(super) fn problems(config: &Config, world: &World) -> Option<Report> {
@@ -140,7 +140,7 @@ impl Host {
         let bits = route.dst.net().max_prefix_len();
         let dst = (route.dst.length() == bits).then(|| (route.dst.address(), Some(places.dst)));
         let via = match &route.action {
-            Action::Direct { via, .. } => Some((*via, places.via)),
+            Action::Via { via, .. } => Some((*via, places.via)),
             Action::Blackhole => None,
         };
         dst.into_iter().chain(via).find_map(|(address, place)| {
@@ -155,7 +155,7 @@ impl Host {
 
     /// A route whose next hop is on no uplink's link, or on another than the one it names.
     fn off_link(&self, route: &Route, places: &RoutePlaces) -> Option<Problem> {
-        let Action::Direct { via, dev } = &route.action else {
+        let Action::Via { via, dev, mode, .. } = &route.action else {
             return None;
         };
         let is_named = |name: &str| dev.as_deref().is_none_or(|dev| dev == name);
@@ -172,7 +172,9 @@ impl Host {
             nets.as_ref()
                 .is_none_or(|nets| nets.iter().any(|net| net.contains(via)))
         };
-        if self.links.is_empty() || candidates().any(|(_, nets)| may_hold(nets)) {
+        // What is in a tunnel takes whatever path there is at the time.
+        let is_direct = *mode == Mode::Direct;
+        if !is_direct || self.links.is_empty() || candidates().any(|(_, nets)| may_hold(nets)) {
             return None;
         }
         let title = match dev {
@@ -182,7 +184,10 @@ impl Host {
         Some(
             Problem::new(title)
                 .at(places.via, "cannot be reached directly")
-                .help(format!("the uplinks here: {}", self.described())),
+                .help(format!(
+                    "the uplinks here: {}; to go through a tunnel, set `mode`",
+                    self.described()
+                )),
         )
     }
 

@@ -82,6 +82,7 @@ impl Reader {
                 "uplink" => document.uplink = self.each("uplink", value),
                 "network" => document.network = self.each("network", value),
                 "route" => document.route = self.each("route", value),
+                "tunnel" => document.tunnel = self.single("tunnel", place, value),
                 "limits" => document.limits = self.single("limits", place, value),
                 "metrics" => document.metrics = self.single("metrics", place, value),
                 unknown => {

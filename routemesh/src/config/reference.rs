@@ -91,11 +91,13 @@ fn table<'a>(schema: &'a Value, value: &'a Value) -> Option<&'a Value> {
 
 /// A value's type in words.
 fn kind(schema: &Value, value: &Value) -> String {
-    if value["$ref"] == "#/$defs/Prefix" {
-        return "prefix".to_owned();
+    match value["$ref"].as_str() {
+        Some("#/$defs/Prefix") => return "prefix".to_owned(),
+        Some("#/$defs/Mac") => return "MAC address".to_owned(),
+        _ => {}
     }
     let value = resolved(schema, value);
-    if let Some(choices) = choices(value) {
+    if let Some(choices) = choices(schema, value) {
         return choices.join(", ");
     }
     match value["type"].as_str() {
@@ -107,14 +109,16 @@ fn kind(schema: &Value, value: &Value) -> String {
     }
 }
 
-/// The texts that a value can be, where they are few.
-fn choices(value: &Value) -> Option<Vec<String>> {
+/// What a value can be, where that is a few texts, or one of several types.
+fn choices(schema: &Value, value: &Value) -> Option<Vec<String>> {
     let one_of = value["oneOf"].as_array()?;
     Some(
         one_of
             .iter()
-            .filter_map(|choice| choice["const"].as_str())
-            .map(|text| format!("`{text}`"))
+            .map(|choice| match choice["const"].as_str() {
+                Some(text) => format!("`{text}`"),
+                None => kind(schema, choice),
+            })
             .collect(),
     )
 }

@@ -2,7 +2,9 @@
 
 use std::{fmt, net::IpAddr, sync::LazyLock};
 
-use crate::model::{Action, Prefix, PrefixError, Route};
+use serde_json::Value;
+
+use crate::model::{Action, Dscp, Encapsulation, Mac, Mode, Prefix, PrefixError, Route};
 
 /// Most routes a table can have.
 pub const MOST_ROUTES: i64 = 16 << 20;
@@ -10,6 +12,10 @@ pub const MOST_ROUTES: i64 = 16 << 20;
 const INTERFACE_NAME_BYTES: usize = 15;
 /// HOST_NAME_MAX would be 64; a fully qualified name is longer.
 const NODE_NAME_BYTES: usize = 253;
+/// RFC 7348: 24 bits; 0 is kept for no network.
+const MOST_VNI: i64 = (1 << 24) - 1;
+/// RFC 2474: 6 bits.
+const MOST_DSCP: i64 = 63;
 const MOST_MTU: i64 = 65_535;
 /// RFC 791: every host takes datagrams of 576 bytes.
 const LEAST_MTU: i64 = 576;
@@ -51,9 +57,16 @@ impl std::error::Error for Wrong {}
 /// The first thing that is wrong with it.
 pub fn route(route: &Route) -> Result<(), Wrong> {
     destination(route.dst)?;
-    if let Action::Direct { via, dev } = &route.action {
+    if let Action::Via {
+        via,
+        dev,
+        mode,
+        vtep_mac: vtep,
+    } = &route.action
+    {
         next_hop(*via)?;
         dev.as_deref().map_or(Ok(()), interface)?;
+        vtep.map_or(Ok(()), |mac| vtep_mac(mac, *mode))?;
     }
     route
         .mtu
@@ -210,6 +223,110 @@ pub(super) fn mtu(size: i64, dst: Prefix) -> Result<u32, Wrong> {
     })
 }
 
+/// The way to a next hop that `text` names.
+pub(super) fn mode(text: &str) -> Result<Mode, Wrong> {
+    text.parse().map_err(|_| {
+        Wrong::new(
+            format!("{text:?} is not a mode"),
+            "unknown mode",
+            "modes of a route are direct, vxlan, geneve, gre, ipip and auto",
+        )
+    })
+}
+
+/// The tunnel that `text` names.
+pub(super) fn encapsulation(text: &str) -> Result<Encapsulation, Wrong> {
+    text.parse().map_err(|_| {
+        Wrong::new(
+            format!("{text:?} is not a tunnel"),
+            "unknown tunnel",
+            "tunnels are vxlan, geneve, gre and ipip",
+        )
+    })
+}
+
+/// The MAC that `text` writes.
+pub(super) fn mac(text: &str) -> Result<Mac, Wrong> {
+    text.parse().map_err(|_| {
+        Wrong::new(
+            format!("{text:?} is not a MAC address"),
+            "not a MAC address",
+            "write a MAC address as 02:42:c0:a8:64:02",
+        )
+    })
+}
+
+/// Whether the other end of a tunnel of that mode can have the MAC.
+pub(super) fn vtep_mac(mac: Mac, mode: Mode) -> Result<(), Wrong> {
+    if !mac.is_station() {
+        return Err(Wrong::new(
+            format!("{mac} is no station's MAC address"),
+            "all zeros, or a group's",
+            "take that of the tunnel's device on the other host; see `ip link`",
+        ));
+    }
+    match mode {
+        Mode::Direct | Mode::Tunnel(Encapsulation::Ipip) => Err(Wrong::new(
+            format!("mode {mode} has no use for a VTEP's MAC"),
+            "no Ethernet header to put it in",
+            "set `mode` to vxlan, geneve or gre, or leave `vtep-mac` out",
+        )),
+        Mode::Auto
+        | Mode::Tunnel(Encapsulation::Vxlan | Encapsulation::Geneve | Encapsulation::Gre) => Ok(()),
+    }
+}
+
+/// A network identifier.
+pub(super) fn vni(number: i64) -> Result<u32, Wrong> {
+    bounded(number, 1, MOST_VNI, "VNI")
+}
+
+/// A UDP port.
+pub(super) fn port(number: i64) -> Result<u32, Wrong> {
+    bounded(number, 1, 65_535, "port")
+}
+
+/// A key of GRE.
+pub(super) fn gre_key(number: i64) -> Result<u32, Wrong> {
+    bounded(number, 0, u32::MAX.into(), "GRE key")
+}
+
+/// A TTL of outer headers.
+pub(super) fn ttl(number: i64) -> Result<u32, Wrong> {
+    bounded(number, 1, 255, "TTL")
+}
+
+/// A DSCP of outer headers.
+pub(super) fn dscp(value: &Value) -> Result<Dscp, Wrong> {
+    let number = value
+        .as_i64()
+        .and_then(|number| within(number, 0, MOST_DSCP));
+    match (value.as_str(), number.map(u8::try_from)) {
+        (Some("copy"), _) => Ok(Dscp::Copy),
+        (_, Some(Ok(number))) => Ok(Dscp::Fixed(number)),
+        _ => Err(Wrong::new(
+            format!("{:?} is no DSCP", value.to_string().trim_matches('"')),
+            "neither \"copy\" nor such a number",
+            format!("a DSCP is \"copy\", or 0 to {MOST_DSCP}"),
+        )),
+    }
+}
+
+fn bounded(number: i64, least: i64, most: i64, what: &str) -> Result<u32, Wrong> {
+    within(number, least, most).ok_or_else(|| {
+        let label = if number < least {
+            "too small"
+        } else {
+            "too large"
+        };
+        Wrong::new(
+            format!("{number} is no {what}"),
+            label,
+            format!("a {what} is {least} to {most}"),
+        )
+    })
+}
+
 /// A limit on the number of routes.
 pub(super) fn route_limit(count: i64) -> Result<u32, Wrong> {
     within(count, 1, MOST_ROUTES).ok_or_else(|| {
@@ -276,9 +393,11 @@ mod tests {
     fn a_route_of_a_client_is_held_to_the_rules_of_the_file() {
         let right = Route {
             dst: "fd00:2::/64".parse().unwrap(),
-            action: Action::Direct {
+            action: Action::Via {
                 via: "192.168.100.2".parse().unwrap(),
                 dev: Some("eth0".to_owned()),
+                mode: Mode::Direct,
+                vtep_mac: None,
             },
             mtu: Some(1280),
         };

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Config;
-use crate::model::{Action, Route};
+use crate::model::{Action, Dscp, Route, Tunnel};
 
 /// All values in force; what has no value is said in a comment.
 pub(super) fn to_toml(config: &Config) -> String {
@@ -29,6 +29,7 @@ pub(super) fn to_toml(config: &Config) -> String {
     for entry in &config.routes {
         route(&mut text, entry);
     }
+    tunnel(&mut text, &config.tunnel);
     text.push_str("\n[limits]\n");
     line(&mut text, "routes", &config.limits.routes.to_string());
     if let Some(listen) = config.metrics {
@@ -42,10 +43,19 @@ fn route(text: &mut String, route: &Route) {
     text.push_str("\n[[route]]\n");
     line(text, "dst", &quoted(&route.dst.to_string()));
     match &route.action {
-        Action::Direct { via, dev } => {
+        Action::Via {
+            via,
+            dev,
+            mode,
+            vtep_mac,
+        } => {
             line(text, "via", &quoted(&via.to_string()));
             if let Some(dev) = dev {
                 line(text, "dev", &quoted(dev));
+            }
+            line(text, "mode", &quoted(&mode.to_string()));
+            if let Some(mac) = vtep_mac {
+                line(text, "vtep-mac", &quoted(&mac.to_string()));
             }
         }
         Action::Blackhole => line(text, "blackhole", "true"),
@@ -53,6 +63,23 @@ fn route(text: &mut String, route: &Route) {
     if let Some(mtu) = route.mtu {
         line(text, "mtu", &mtu.to_string());
     }
+}
+
+fn tunnel(text: &mut String, tunnel: &Tunnel) {
+    text.push_str("\n[tunnel]\n");
+    line(text, "mode", &quoted(&tunnel.mode.to_string()));
+    line(text, "vni", &tunnel.vni.to_string());
+    line(text, "vxlan-port", &tunnel.vxlan_port.to_string());
+    line(text, "geneve-port", &tunnel.geneve_port.to_string());
+    if let Some(key) = tunnel.gre_key {
+        line(text, "gre-key", &key.to_string());
+    }
+    line(text, "ttl", &tunnel.ttl.to_string());
+    let dscp = match tunnel.dscp {
+        Dscp::Copy => quoted("copy"),
+        Dscp::Fixed(dscp) => dscp.to_string(),
+    };
+    line(text, "dscp", &dscp);
 }
 
 fn line(text: &mut String, key: &str, value: &str) {

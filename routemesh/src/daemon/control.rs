@@ -100,6 +100,7 @@ impl Control for Daemon {
             self.table.hops().len(),
             self.actual.endpoints.len(),
             self.actual.interfaces.len(),
+            self.actual.peers.len(),
         ];
         let maps = self.datapath.capacities(self.route_limit);
         Metrics {

@@ -9,7 +9,7 @@ use crate::{
     api::{Applied, Error, ErrorKind, RouteBatch, RouteEdit, RouteOp},
     config::rules,
     model::{Action, Prefix, Route, Source},
-    reconcile::hops::{self, HopKey},
+    reconcile::hops::{self, HopKey, Unreachable},
 };
 
 /// What a batch comes to, found out before any of it is done.
@@ -105,9 +105,11 @@ impl Daemon {
         };
         let via = key.via;
         let found = draft.hops.entry(key).or_insert_with_key(|key| {
-            hops::resolve(key, &self.plan.uplinks, &self.world)
-                .map(drop)
-                .map_err(|reason| reason.to_string())
+            match hops::resolve(key, self.underlay()) {
+                // The kernel is asked for the way to a tunnel's end once there is a route to it.
+                Ok(_) | Err(Unreachable::NoPath) => Ok(()),
+                Err(reason) => Err(reason.to_string()),
+            }
         });
         found
             .clone()
@@ -157,9 +159,11 @@ impl Daemon {
 /// The route an edit asks for.
 fn route(edit: &RouteEdit) -> Result<Route, Error> {
     let action = match (edit.via, edit.blackhole) {
-        (Some(via), false) => Action::Direct {
+        (Some(via), false) => Action::Via {
             via,
             dev: edit.dev.clone(),
+            mode: edit.mode.unwrap_or_default(),
+            vtep_mac: edit.vtep_mac,
         },
         (None, true) => Action::Blackhole,
         (Some(_), true) => return Err(invalid(edit, "a blackhole has no next hop")),

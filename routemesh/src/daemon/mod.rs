@@ -7,17 +7,19 @@ mod control;
 mod edit;
 mod run;
 mod sync;
+mod tunnels;
 mod view;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Instant, SystemTime},
 };
 
 use anyhow::{Context as _, Result};
-use routemesh_common::NextHop;
+use routemesh_common::{NextHop, TunnelSettings};
 use tokio::sync::Notify;
 
 use crate::{
@@ -25,7 +27,7 @@ use crate::{
     datapath::{Attached, Datapath, Hook},
     model::{Uplink, World},
     reconcile::{
-        hops::Unreachable,
+        hops::{Underlay, Unreachable},
         plan::{Plan, Rows},
         table::Table,
     },
@@ -96,7 +98,10 @@ pub struct Daemon {
 #[derive(Default)]
 struct Actual {
     interfaces: BTreeMap<u32, routemesh_common::Interface>,
-    endpoints: BTreeMap<std::net::IpAddr, routemesh_common::Endpoint>,
+    endpoints: BTreeMap<IpAddr, routemesh_common::Endpoint>,
+    /// Underlay addresses that tunnel packets are accepted from.
+    peers: BTreeSet<IpAddr>,
+    tunnel: Option<TunnelSettings>,
     attached: BTreeMap<(u32, Hook), Attached>,
     /// Why a hook could not be had; it is tried again when the interface is made anew, or its
     /// mode is changed.
@@ -150,6 +155,15 @@ impl Daemon {
             rounds: Rounds::default(),
             generation: 0,
             edited: Arc::default(),
+        }
+    }
+
+    /// What next hops are resolved against.
+    fn underlay(&self) -> Underlay<'_> {
+        Underlay {
+            uplinks: &self.plan.uplinks,
+            tunnel: &self.config.tunnel,
+            world: &self.world,
         }
     }
 

@@ -177,12 +177,14 @@ async fn follow(
                 Ok(world) => lock(daemon).set_world(world),
                 Err(error) => follower = restarted(daemon, &error).await?,
             },
+            // What follows has the new next hops looked up.
             () = edited.notified() => {}
             _ = round.tick() => {
                 lock(daemon).sync();
                 asked.clear();
             }
         }
+        follower.watch(lock(daemon).tunnel_ends());
         asked = resolve(daemon, &follower, &asked).await;
     }
 }
@@ -209,23 +211,13 @@ async fn resolve(
     follower: &Follower,
     asked: &BTreeSet<(u32, IpAddr)>,
 ) -> BTreeSet<(u32, IpAddr)> {
-    let wanted = lock(daemon).next_hops();
+    let wanted = lock(daemon).stations();
     for (ifindex, address) in wanted.difference(asked) {
         if let Err(error) = follower.resolve(*ifindex, *address).await {
             tracing::debug!("resolve {address}: {error:#}");
         }
     }
     wanted
-}
-
-impl Daemon {
-    /// Gateways in use, whose MACs the kernel should know.
-    fn next_hops(&self) -> BTreeSet<(u32, IpAddr)> {
-        let slots = self.table.hops().iter();
-        slots
-            .filter_map(|(slot, key)| Some((self.hops.get(&slot)?.as_ref().ok()?.ifindex, key.via)))
-            .collect()
-    }
 }
 
 /// A panic while the lock was held left no half-done change that the next round does not mend.

@@ -9,22 +9,26 @@ use std::{
     time::Instant,
 };
 
-use routemesh_common::NEXT_HOP_SLOTS;
+use routemesh_common::{NEXT_HOP_SLOTS, NextHop};
 
-use super::Daemon;
+use super::{Daemon, tunnels::peer};
 use crate::{
     api::LinkRole,
     datapath::{Attached, Hook},
     model::UplinkMode,
-    reconcile::{diff, hops, plan, plan::Attachment},
+    reconcile::{
+        diff,
+        hops::{self, Unreachable},
+        plan::{self, Attachment},
+    },
 };
 
 /// What a round left undone.
 #[derive(Default)]
-struct Failures(Vec<String>);
+pub(super) struct Failures(Vec<String>);
 
 impl Failures {
-    fn note(&mut self, result: anyhow::Result<()>) -> bool {
+    pub(super) fn note(&mut self, result: anyhow::Result<()>) -> bool {
         match result {
             Ok(()) => true,
             Err(error) => {
@@ -44,6 +48,7 @@ impl Daemon {
         self.table.set_host(&self.plan.routes);
         self.sync_interfaces(&mut failures);
         self.sync_endpoints(&mut failures);
+        self.sync_tunnel_settings(&mut failures);
         self.sync_routes(&mut failures);
         self.sync_hooks(&mut failures);
         self.sync_tx_ports(&mut failures);
@@ -101,6 +106,7 @@ impl Daemon {
 
     fn sync_routes(&mut self, failures: &mut Failures) {
         self.sync_hops(failures);
+        self.add_peers(failures);
         let hops = &self.hops;
         let changes = self
             .table
@@ -120,30 +126,19 @@ impl Daemon {
         }
         failures.note(self.datapath.clear_route_counters(&cleared));
         self.forget_hops();
+        self.forget_peers(failures);
     }
 
     /// Resolves the next hops in use, and notes which became reachable or ceased to be.
     fn sync_hops(&mut self, failures: &mut Failures) {
         let mut turned = BTreeSet::new();
-        for (slot, key) in self.table.hops().iter() {
-            let resolved = hops::resolve(key, &self.plan.uplinks, &self.world);
-            let before = self.hops.get(&slot);
-            if before == Some(&resolved) {
+        for (slot, resolved) in self.resolved_anew() {
+            let was_reachable = matches!(self.hops.get(&slot), Some(Ok(_)));
+            let slot = self.slot_for(slot, &resolved);
+            if let Ok(hop) = resolved
+                && !failures.note(self.set_next_hop(slot, hop))
+            {
                 continue;
-            }
-            let was_reachable = matches!(before, Some(Ok(_)));
-            if let Ok(hop) = resolved {
-                let set = if slot < NEXT_HOP_SLOTS {
-                    self.datapath.set_next_hop(slot, hop)
-                } else {
-                    Err(anyhow::anyhow!(
-                        "next hop {}: the table of {NEXT_HOP_SLOTS} is full",
-                        key.via
-                    ))
-                };
-                if !failures.note(set) {
-                    continue;
-                }
             }
             if was_reachable != resolved.is_ok() {
                 turned.insert(slot);
@@ -153,8 +148,39 @@ impl Daemon {
         self.table.hops_changed(&turned);
     }
 
+    /// Next hops that lead elsewhere than they did, by slot.
+    fn resolved_anew(&self) -> Vec<(u32, Result<NextHop, Unreachable>)> {
+        let slots = self.table.hops().iter();
+        slots
+            .map(|(slot, key)| (slot, hops::resolve(key, self.underlay())))
+            .filter(|(slot, resolved)| self.hops.get(slot) != Some(resolved))
+            .collect()
+    }
+
+    /// The slot to describe a next hop in: another one where packets that use the old
+    /// description must not see half of the new.
+    fn slot_for(&mut self, slot: u32, resolved: &Result<NextHop, Unreachable>) -> u32 {
+        match (self.hops.get(&slot), resolved) {
+            (Some(Ok(before)), Ok(after)) if !hops::is_same(before, after) => {
+                self.table.renew_hop(slot).unwrap_or(slot)
+            }
+            _ => slot,
+        }
+    }
+
+    fn set_next_hop(&mut self, slot: u32, hop: NextHop) -> anyhow::Result<()> {
+        if slot >= NEXT_HOP_SLOTS {
+            anyhow::bail!(
+                "next hop {}: the table of {NEXT_HOP_SLOTS} is full",
+                peer(&hop)
+            );
+        }
+        self.datapath.set_next_hop(slot, hop)
+    }
+
     /// Slots that no route uses any more may be another next hop's soon.
     fn forget_hops(&mut self) {
+        self.table.reclaim_hops();
         let table = &self.table;
         self.hops
             .retain(|slot, _| table.hops().key(*slot).is_some());

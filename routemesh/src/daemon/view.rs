@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use routemesh_common::{OUTCOME_ROWS, RouteKind};
+use routemesh_common::{NextHop, OUTCOME_ROWS, RouteKind, Shim};
 
 use super::{Daemon, sync::xdp_hook};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     },
     config::Config,
     datapath::{Attached, Hook, RouteReadings},
-    model::{Interface, Mac, Prefix, Source, UplinkMode},
+    model::{Encapsulation, Interface, Mac, Mode, Prefix, Source, UplinkMode, unmapped},
     reconcile::table::Row,
 };
 
@@ -58,10 +58,19 @@ impl Daemon {
             _ => routemesh_common::Counter::default(),
         };
         let (state, reason) = self.state(row);
+        let key = row.hop.map(|(_, key)| key);
+        let hop = resolved.and_then(|resolved| resolved.as_ref().ok());
+        let tunnel = hop.filter(|hop| hop.shim != Shim::NONE);
+        let has_vni = |hop: &&NextHop| [Shim::VXLAN, Shim::GENEVE].contains(&hop.shim);
         Route {
             dst: row.dst,
-            kind: kind(row),
-            gateway: row.hop.map(|(_, key)| key.via),
+            kind: kind(row, hop),
+            gateway: key.map(|key| key.via),
+            mode: key.map(|key| key.mode),
+            vtep_mac: key.and_then(|key| key.vtep_mac),
+            local: tunnel.map(|hop| unmapped(hop.local)),
+            vni: tunnel.filter(has_vni).map(|hop| hop.id),
+            path_mtu: hop.map(|hop| hop.mtu),
             dev: row
                 .hop
                 .and_then(|(_, key)| key.dev.clone())
@@ -151,6 +160,7 @@ impl Daemon {
                 })
                 .collect();
             links.push(Link {
+                path_mtu: self.path_mtu(),
                 subnets: Config::subnets_in(network, &self.world),
                 ..link
             });
@@ -171,6 +181,7 @@ impl Daemon {
             mode: interface
                 .map(|interface| self.mode(interface.index))
                 .unwrap_or_default(),
+            path_mtu: None,
             reason: None,
             master: None,
             subnets: Vec::new(),
@@ -263,7 +274,9 @@ impl Daemon {
 
     fn warnings(&self) -> Vec<String> {
         let mut warnings = self.rounds.undone.clone();
-        for link in self.view_links() {
+        let links = self.view_links();
+        warnings.extend(self.too_large_networks(&links));
+        for link in links {
             if link.ifindex.is_none() {
                 warnings.push(format!(
                     "{} does not exist yet: waiting for it",
@@ -283,11 +296,15 @@ impl Daemon {
     }
 }
 
-fn kind(row: &Row<'_>) -> RouteType {
+fn kind(row: &Row<'_>, hop: Option<&NextHop>) -> RouteType {
+    let taken = hop.map(|hop| match Encapsulation::of(hop.shim) {
+        Some(encapsulation) => Mode::Tunnel(encapsulation),
+        None => Mode::Direct,
+    });
     match (row.source, row.host, row.hop) {
         (Source::Kernel, Some(host), _) if host.kind == RouteKind::LOCAL => RouteType::Local,
         (Source::Kernel, _, _) => RouteType::Host,
-        (_, _, Some(_)) => RouteType::Direct,
+        (_, _, Some((_, key))) => taken.unwrap_or(key.mode).into(),
         (_, _, None) => RouteType::Blackhole,
     }
 }

@@ -24,7 +24,7 @@ use aya::{
 };
 use routemesh_common::{
     ENDPOINT_SLOTS, Endpoint, INTERFACE_SLOTS, Interface, NEXT_HOP_SLOTS, NextHop, OUTCOME_SLOTS,
-    Route, globals, map_names,
+    PEER_SLOTS, Route, TunnelSettings, globals, map_names,
 };
 
 use self::{counters::Counters, pins::Pins};
@@ -48,6 +48,8 @@ pub struct Datapath {
     pins: Pins,
     routes: LpmTrie<MapData, [u8; 16], Route>,
     next_hops: Array<MapData, NextHop>,
+    peers: HashMap<MapData, [u8; 16], u8>,
+    tunnel_settings: Array<MapData, TunnelSettings>,
     endpoints: HashMap<MapData, [u8; 16], Endpoint>,
     interfaces: HashMap<MapData, u32, Interface>,
     tx_ports: DevMapHash<MapData>,
@@ -87,6 +89,8 @@ impl Datapath {
         Ok(Self {
             routes: typed(&mut ebpf, map_names::ROUTES)?,
             next_hops: typed(&mut ebpf, map_names::NEXT_HOPS)?,
+            peers: typed(&mut ebpf, map_names::PEERS)?,
+            tunnel_settings: typed(&mut ebpf, map_names::TUNNEL_SETTINGS)?,
             endpoints: typed(&mut ebpf, map_names::ENDPOINTS)?,
             interfaces: typed(&mut ebpf, map_names::INTERFACES)?,
             tx_ports: typed(&mut ebpf, map_names::TX_PORTS)?,
@@ -130,6 +134,34 @@ impl Datapath {
         self.next_hops
             .set(slot, hop, 0)
             .with_context(|| format!("set next hop {slot}"))
+    }
+
+    /// Accepts tunnel packets from an underlay address.
+    ///
+    /// # Errors
+    /// When the kernel refuses; a full table says so.
+    pub fn set_peer(&mut self, address: IpAddr) -> Result<()> {
+        self.peers
+            .insert(mapped(address), 1, 0)
+            .with_context(|| format!("set peer {address}"))
+    }
+
+    /// Accepts none any more.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn remove_peer(&mut self, address: IpAddr) -> Result<()> {
+        gone(self.peers.remove(&mapped(address))).with_context(|| format!("remove peer {address}"))
+    }
+
+    /// Says which tunnel packets are ours.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_tunnel_settings(&mut self, settings: TunnelSettings) -> Result<()> {
+        self.tunnel_settings
+            .set(0, settings, 0)
+            .context("set the tunnels' settings")
     }
 
     /// Tells where the container with that address is.
@@ -221,6 +253,7 @@ impl Datapath {
             (map_names::NEXT_HOPS, NEXT_HOP_SLOTS),
             (map_names::ENDPOINTS, ENDPOINT_SLOTS),
             (map_names::INTERFACES, INTERFACE_SLOTS),
+            (map_names::PEERS, PEER_SLOTS),
         ]
         .map(|(map, capacity)| MapFill {
             map,

@@ -184,12 +184,17 @@ impl JsonSchema for Prefix {
 /// What a route does with the packets it matches.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
-    /// To the next hop `via`, which is on the link of an uplink: `dev`, or the one found.
-    Direct {
+    /// To the next hop `via` by an uplink: `dev`, or the one found.
+    Via {
         /// The next hop's address; its family need not be the route's.
         via: IpAddr,
         /// The uplink, where it is named.
         dev: Option<String>,
+        /// As they are, or wrapped.
+        mode: Mode,
+        /// MAC of the next hop's end of an Ethernet tunnel, where it is not
+        /// [`Mac::of_vtep`]. GRE holds Ethernet if it is set.
+        vtep_mac: Option<Mac>,
     },
     /// Dropped without a word.
     Blackhole,

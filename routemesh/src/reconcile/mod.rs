@@ -1,12 +1,15 @@
 //! From what is desired to what must change. Pure: nothing here touches the kernel.
 //!
 //! [`plan`] says what interfaces, containers and hooks should be, given the configuration and
-//! the world; [`hops`] where next hops lead; [`table`] which route wins for a prefix. [`diff`]
+//! the world; [`hops`] where next hops lead, and [`slots`] what
+//! they are called in the kernel; [`table`] which route wins for a prefix. [`diff`]
 //! turns desired and actual into changes, the same for the first round, an event and a timer.
 
 pub mod hops;
 pub mod plan;
+pub mod slots;
 pub mod table;
+mod tunnel;
 
 use std::collections::BTreeMap;
 

@@ -165,7 +165,10 @@ fn add_network(
     world: &World,
     rows: &mut Rows,
 ) {
-    let entry = described(interface, rows.of(&network.interface));
+    let entry = Interface {
+        container: 1,
+        ..described(interface, rows.of(&network.interface))
+    };
     plan.interfaces.insert(interface.index, entry);
     let attachment = |interface: &model::Interface, role| Attachment {
         name: interface.name.clone(),
@@ -202,7 +205,7 @@ fn described(interface: &model::Interface, row: u32) -> Interface {
     Interface {
         mac: interface.mac.0,
         port: 0,
-        reserved: 0,
+        container: 0,
         row,
         ipv4,
         ipv6,

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use routemesh_common::{self as common, Family, RouteKind};
 
 use super::{
-    hops::{HopKey, Slots},
+    hops::HopKey,
     plan::HostRoute,
+    slots::{CounterSlots, Slots},
 };
 use crate::{
     api::Applied,
@@ -131,6 +132,26 @@ impl Table {
         let uses = |(dst, asked): (&Prefix, &Asked)| slots.contains(&asked.0).then_some(*dst);
         self.dirty.extend(self.file.iter().filter_map(uses));
         self.dirty.extend(self.cli.iter().filter_map(uses));
+    }
+
+    /// Moves the next hop in a slot to another one, with all its routes, and says which: packets
+    /// that find the old route find the old next hop.
+    pub fn renew_hop(&mut self, slot: u32) -> Option<u32> {
+        let renewed = self.hops.renew(slot)?;
+        for (dst, asked) in self.file.iter_mut().chain(&mut self.cli) {
+            if asked.0 == slot {
+                asked.0 = renewed;
+                self.dirty.insert(*dst);
+            }
+        }
+        Some(renewed)
+    }
+
+    /// Makes the slots of next hops available that no route in the kernel uses any more.
+    pub fn reclaim_hops(&mut self) {
+        if self.dirty.is_empty() {
+            self.hops.reclaim();
+        }
     }
 
     /// What differs between kernel and table. A change is offered until it is [`Self::done`].
@@ -295,37 +316,19 @@ impl Table {
     }
 }
 
-/// Slots of route counters; 0 is never given out.
-#[derive(Debug, Default)]
-struct CounterSlots {
-    free: Vec<u32>,
-    next: u32,
-}
-
-impl CounterSlots {
-    fn take(&mut self) -> u32 {
-        self.free.pop().unwrap_or_else(|| {
-            self.next += 1;
-            self.next
-        })
-    }
-
-    fn give_back(&mut self, slot: u32) {
-        self.free.push(slot);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Action;
+    use crate::model::{Action, Mode};
 
     fn direct(dst: &str, via: &str) -> Route {
         Route {
             dst: dst.parse().unwrap(),
-            action: Action::Direct {
+            action: Action::Via {
                 via: via.parse().unwrap(),
                 dev: None,
+                mode: Mode::Direct,
+                vtep_mac: None,
             },
             mtu: None,
         }
@@ -421,6 +424,31 @@ mod tests {
         table.done(&changes[0]);
         table.hops_changed(&BTreeSet::from([slot]));
         assert_eq!(settle(&mut table).0, ["10.1.0.0/24"]);
+    }
+
+    #[test]
+    fn routes_move_to_the_new_slot_of_their_hop_before_the_old_one_is_anothers() {
+        let mut table = Table::default();
+        table.set_file(&[direct("10.1.0.0/24", "192.0.2.1")]);
+        table.set_cli(&direct("10.2.0.0/24", "192.0.2.1"));
+        settle(&mut table);
+        let slot = table.rows().next().unwrap().hop.unwrap().0;
+        let renewed = table.renew_hop(slot).unwrap();
+        table.reclaim_hops();
+        table.set_cli(&direct("10.3.0.0/24", "192.0.2.3"));
+        let changes = table.pending(|_| true);
+        let targets: Vec<u32> = changes
+            .iter()
+            .map(|change| change.route.unwrap().target)
+            .collect();
+        assert_eq!(targets[..2], [renewed, renewed]);
+        assert!(!targets.contains(&slot), "the kernel still uses it");
+        for change in &changes {
+            table.done(change);
+        }
+        table.reclaim_hops();
+        table.set_cli(&direct("10.4.0.0/24", "192.0.2.4"));
+        assert_eq!(table.pending(|_| true)[0].route.unwrap().target, slot);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
         OutcomeCount, Reloaded, Route, RouteBatch, RouteOp, RouteState, RouteTotals, RouteType,
         SharedControl, Status,
     },
-    model::{Prefix, Source},
+    model::{Mode, Prefix, Source},
 };
 
 /// A table of routes, and whether the daemon is ready.
@@ -41,7 +41,12 @@ fn route(dst: Prefix) -> Route {
         kind: RouteType::Direct,
         gateway: Some("192.0.2.1".parse().unwrap()),
         dev: Some("eth0".into()),
+        mode: Some(Mode::Direct),
+        vtep_mac: None,
+        local: None,
+        vni: None,
         mtu: None,
+        path_mtu: None,
         source: Source::Cli,
         state: RouteState::Active,
         reason: None,

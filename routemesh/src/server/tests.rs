@@ -268,6 +268,8 @@ fn batch(count: u32) -> RouteBatch {
             .parse()
             .unwrap(),
         via: Some("192.0.2.1".parse().unwrap()),
+        mode: None,
+        vtep_mac: None,
         dev: None,
         blackhole: false,
         mtu: None,

@@ -308,7 +308,7 @@ fn interface(place: Place) -> Interface {
     Interface {
         mac,
         port: u8::from(place == Place::Port),
-        reserved: 0,
+        container: u8::from(matches!(place, Place::Docker | Place::Port)),
         row: place.row(),
         ipv4,
         ipv6,
@@ -336,6 +336,7 @@ fn next_hops(datapath: &mut Datapath, roles: Roles) -> Result<()> {
         ifindex: ifindex("eth0"),
         mtu: 1500,
         gateway: mapped(roles.neighbour()),
+        ..NextHop::default()
     };
     let via_eth1 = NextHop {
         dst_mac: NEXT_MAC,

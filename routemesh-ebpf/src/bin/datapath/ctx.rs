@@ -8,15 +8,16 @@ use aya_ebpf::{
     bindings::{bpf_redir_neigh, bpf_redir_neigh__bindgen_ty_1},
     helpers::generated::{
         bpf_csum_update, bpf_redirect, bpf_redirect_neigh, bpf_redirect_peer, bpf_skb_adjust_room,
-        bpf_skb_change_tail, bpf_skb_change_type, bpf_skb_pull_data,
+        bpf_skb_change_tail, bpf_skb_change_type, bpf_skb_pull_data, bpf_xdp_adjust_head,
     },
     programs::{TcContext, XdpContext},
 };
 use aya_log_ebpf::warn;
 use routemesh_common::{Family, Outcome};
 use routemesh_ebpf::{
-    packet::Packet,
-    wire::{ETH_LEN, IPV6_LEN},
+    packet::{Packet, Resize},
+    tunnel::Room,
+    wire::{Address, ETH_LEN, IPV6_LEN, IpProto},
 };
 
 const AF_INET: u32 = 2;
@@ -27,6 +28,16 @@ const TC_ACT_REDIRECT: i64 = 7;
 const HEADERS: u32 = (ETH_LEN + IPV6_LEN + 20) as u32;
 /// `BPF_ADJ_ROOM_MAC`: room is made behind the Ethernet header.
 const ADJ_ROOM_MAC: u32 = 1;
+// `BPF_F_ADJ_ROOM_*` of linux/bpf.h.
+const FIXED_GSO: u64 = 1 << 0;
+const ENCAP_L3_IPV4: u64 = 1 << 1;
+const ENCAP_L3_IPV6: u64 = 1 << 2;
+const ENCAP_L4_GRE: u64 = 1 << 3;
+const ENCAP_L4_UDP: u64 = 1 << 4;
+const ENCAP_L2_ETH: u64 = 1 << 6;
+const DECAP_L3_IPV4: u64 = 1 << 7;
+const DECAP_L3_IPV6: u64 = 1 << 8;
+const ENCAP_L2_SHIFT: u64 = 56;
 
 /// A frame at XDP.
 pub(crate) struct Xdp(XdpContext);
@@ -43,6 +54,12 @@ impl Xdp {
         // SAFETY: the context is the kernel's and outlives the program.
         unsafe { (*self.0.ctx).ingress_ifindex }
     }
+
+    /// Bytes of the frame.
+    #[inline(always)]
+    pub(crate) fn length(&self) -> u32 {
+        (self.end() - self.start()) as u32
+    }
 }
 
 // SAFETY: the kernel vouches for data..data_end, and nothing here moves the packet.
@@ -55,6 +72,20 @@ unsafe impl Packet for Xdp {
     #[inline(always)]
     fn end(&self) -> usize {
         self.0.data_end()
+    }
+}
+
+impl Resize for Xdp {
+    #[inline(always)]
+    fn open(&mut self, room: Room) -> Result<(), Outcome> {
+        // SAFETY: moves the packet, which `&mut self` allows; so below.
+        done(unsafe { bpf_xdp_adjust_head(self.0.ctx, -(room.length() as i32)) })
+    }
+
+    #[inline(always)]
+    fn close(&mut self, room: Room, _: Family) -> Result<(), Outcome> {
+        // SAFETY: as in `open`.
+        done(unsafe { bpf_xdp_adjust_head(self.0.ctx, room.length() as i32) })
     }
 }
 
@@ -128,9 +159,14 @@ impl Tc {
 
     /// Opens `length` bytes behind the Ethernet header.
     #[inline(always)]
-    pub(crate) fn open(&mut self, length: u32) -> Result<(), Outcome> {
+    pub(crate) fn insert(&mut self, length: u32) -> Result<(), Outcome> {
+        self.adjust(length as i32, 0)
+    }
+
+    #[inline(always)]
+    fn adjust(&mut self, length: i32, flags: u64) -> Result<(), Outcome> {
         // SAFETY: as in `pull_headers`.
-        done(unsafe { bpf_skb_adjust_room(self.0.skb.skb, length as i32, ADJ_ROOM_MAC, 0) })
+        done(unsafe { bpf_skb_adjust_room(self.0.skb.skb, length, ADJ_ROOM_MAC, flags) })
     }
 
     /// Tells the kernel that an IPv6 hop limit went down by one, where the NIC has summed the
@@ -171,9 +207,9 @@ impl Tc {
         &mut self,
         ifindex: u32,
         family: Family,
-        address: &[u8; 16],
+        address: Address,
     ) -> Result<u32, Outcome> {
-        let [a, b, c, d] = words(address);
+        let [a, b, c, d] = address.words();
         let mut neighbour = if family == Family::V4 {
             bpf_redir_neigh {
                 nh_family: AF_INET,
@@ -214,16 +250,44 @@ unsafe impl Packet for Tc {
     }
 }
 
-/// The address as four words in memory order.
+impl Resize for Tc {
+    #[inline(always)]
+    fn open(&mut self, room: Room) -> Result<(), Outcome> {
+        self.adjust(room.length() as i32, encapsulation(room))
+    }
+
+    #[inline(always)]
+    fn close(&mut self, room: Room, inner: Family) -> Result<(), Outcome> {
+        let inner = if inner == Family::V4 {
+            DECAP_L3_IPV4
+        } else {
+            DECAP_L3_IPV6
+        };
+        self.adjust(-(room.length() as i32), FIXED_GSO | inner)
+    }
+}
+
+/// What the kernel must know of a tunnel header to cut a super-packet behind it into segments.
+/// The length of the inner Ethernet header is that alone, without the shim before it: the kernel
+/// looks for the inner frame that many bytes before the inner IP header.
 #[inline(always)]
-fn words(address: &[u8; 16]) -> [u32; 4] {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *address;
-    [
-        u32::from_ne_bytes([a, b, c, d]),
-        u32::from_ne_bytes([e, f, g, h]),
-        u32::from_ne_bytes([i, j, k, l]),
-        u32::from_ne_bytes([m, n, o, p]),
-    ]
+fn encapsulation(room: Room) -> u64 {
+    let ip = if room.outer == Family::V4 {
+        ENCAP_L3_IPV4
+    } else {
+        ENCAP_L3_IPV6
+    };
+    let shim = match room.proto {
+        IpProto::UDP => ENCAP_L4_UDP,
+        IpProto::GRE => ENCAP_L4_GRE,
+        _ => 0,
+    };
+    let ethernet = if room.ethernet {
+        ENCAP_L2_ETH | (ETH_LEN as u64) << ENCAP_L2_SHIFT
+    } else {
+        0
+    };
+    FIXED_GSO | ip | shim | ethernet
 }
 
 #[inline(always)]

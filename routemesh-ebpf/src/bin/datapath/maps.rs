@@ -11,23 +11,28 @@ use aya_ebpf::{
 };
 use routemesh_common::{
     Counter, ENDPOINT_SLOTS, Endpoint, Family, INTERFACE_SLOTS, Interface, NEXT_HOP_SLOTS, NextHop,
-    OUTCOME_SLOTS, Outcome, Route, TokenBucket,
+    OUTCOME_SLOTS, Outcome, PEER_SLOTS, Route, TokenBucket, TunnelSettings,
 };
+use routemesh_ebpf::wire::Address;
 
 const ON_DEMAND: usize = BPF_F_NO_PREALLOC as usize;
 const MAPPABLE: usize = BPF_F_MMAPABLE as usize;
 
 // The loader sets the lengths of ROUTES, OUTCOMES and ROUTE_COUNTERS.
 #[btf_map]
-static ROUTES: LpmTrie<[u8; 16], Route, 1> = LpmTrie::new();
+static ROUTES: LpmTrie<[u32; 4], Route, 1> = LpmTrie::new();
 #[btf_map]
 static NEXT_HOPS: Array<NextHop, { NEXT_HOP_SLOTS as usize }> = Array::new();
 #[btf_map]
-static ENDPOINTS: HashMap<[u8; 16], Endpoint, { ENDPOINT_SLOTS as usize }, ON_DEMAND> =
+static ENDPOINTS: HashMap<Address, Endpoint, { ENDPOINT_SLOTS as usize }, ON_DEMAND> =
     HashMap::new();
 #[btf_map]
 static INTERFACES: HashMap<u32, Interface, { INTERFACE_SLOTS as usize }, ON_DEMAND> =
     HashMap::new();
+#[btf_map]
+static PEERS: HashMap<Address, u8, { PEER_SLOTS as usize }, ON_DEMAND> = HashMap::new();
+#[btf_map]
+static TUNNEL_SETTINGS: Array<TunnelSettings, 1> = Array::new();
 #[btf_map]
 static TX_PORTS: DevMapHash<{ INTERFACE_SLOTS as usize }> = DevMapHash::new();
 #[btf_map]
@@ -48,17 +53,29 @@ pub(crate) fn interface(ifindex: u32) -> Option<&'static Interface> {
     unsafe { INTERFACES.get(&ifindex) }
 }
 
+/// A trie's key on the stack, its address aligned: it is written as two words, which the verifier
+/// wants aligned there.
+#[repr(C, align(8))]
+struct TrieKey {
+    before: u32,
+    key: Key<[u32; 4]>,
+}
+
 /// The route of the longest prefix that holds `address`.
 #[inline(always)]
-pub(crate) fn route(address: [u8; 16], family: Family) -> Option<&'static Route> {
-    let route = ROUTES.get(&Key::new(128, address))?;
+pub(crate) fn route(address: Address, family: Family) -> Option<&'static Route> {
+    let key = TrieKey {
+        before: 0,
+        key: Key::new(128, address.words()),
+    };
+    let route = ROUTES.get(&key.key)?;
     // `::/0` holds every IPv4-mapped address too.
     (route.family == family).then_some(route)
 }
 
 /// The container with that address, where it is known.
 #[inline(always)]
-pub(crate) fn endpoint(address: &[u8; 16]) -> Option<&'static Endpoint> {
+pub(crate) fn endpoint(address: &Address) -> Option<&'static Endpoint> {
     // SAFETY: as in `interface`.
     unsafe { ENDPOINTS.get(address) }
 }
@@ -67,6 +84,19 @@ pub(crate) fn endpoint(address: &[u8; 16]) -> Option<&'static Endpoint> {
 #[inline(always)]
 pub(crate) fn next_hop(slot: u32) -> Result<&'static NextHop, Outcome> {
     NEXT_HOPS.get(slot).ok_or(Outcome::NoRoute)
+}
+
+/// Whether a peer has that underlay address.
+#[inline(always)]
+pub(crate) fn is_peer(address: &Address) -> bool {
+    // SAFETY: as in `interface`.
+    unsafe { PEERS.get(address) }.is_some()
+}
+
+/// What tunnel packets this host takes for its own.
+#[inline(always)]
+pub(crate) fn tunnel_settings() -> Result<&'static TunnelSettings, Outcome> {
+    TUNNEL_SETTINGS.get(0).ok_or(Outcome::ToHost)
 }
 
 /// Sends the frame out of that interface, from XDP.

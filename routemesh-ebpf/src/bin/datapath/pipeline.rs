@@ -1,12 +1,13 @@
 //! The order of things: each line is a look-up or a call into the core.
 
-use routemesh_common::{Endpoint, Family, Interface, NextHop, Outcome, Route, RouteKind};
+use routemesh_common::{Endpoint, Family, Interface, NextHop, Outcome, Route, RouteKind, Shim};
 use routemesh_ebpf::{
     forward,
     icmp::Complaint,
-    packet::Packet,
+    packet::{Packet, Resize},
     parse::{self, Datagram},
-    wire::Eth,
+    tunnel,
+    wire::{Address, Eth},
 };
 
 use crate::{
@@ -27,14 +28,13 @@ pub(crate) fn tc(tc: &mut Tc, interface: &Interface) -> Result<Sent, Outcome> {
     if tc.has_vlan_tag() {
         return Err(Outcome::Vlan);
     }
-    let datagram = parse::frame(tc, tc.length(), interface.mac)?;
-    let route = maps::route(datagram.dst, datagram.family).ok_or(Outcome::NoRoute)?;
+    let Bound { datagram, route } = bound(tc, interface, Tc::length)?;
     match route.kind {
         RouteKind::HOST => Err(Outcome::ToHost),
         RouteKind::BLACKHOLE => blackhole(route, &datagram),
         _ => match forward_tc(tc, &datagram, route) {
             Err(Stop::Complain(complaint)) => {
-                count::route(route, datagram.length);
+                count::route(route, datagram.length());
                 reply::send(tc, interface, &datagram, complaint)
             }
             Err(Stop::End(outcome)) => Err(outcome),
@@ -46,29 +46,113 @@ pub(crate) fn tc(tc: &mut Tc, interface: &Interface) -> Result<Sent, Outcome> {
 /// What a packet that came in at XDP ends as: on to another host, dropped, or left to tc.
 #[inline(always)]
 pub(crate) fn xdp(xdp: &mut Xdp, interface: &Interface) -> Result<Sent, Outcome> {
-    let length = (xdp.end() - xdp.start()) as u32;
-    let datagram = parse::frame(xdp, length, interface.mac)?;
-    let route = maps::route(datagram.dst, datagram.family).ok_or(Outcome::NoRoute)?;
+    let Bound { datagram, route } = bound(xdp, interface, Xdp::length)?;
     match route.kind {
         RouteKind::BLACKHOLE => blackhole(route, &datagram),
         RouteKind::DIRECT => {
             let hop = maps::next_hop(route.target)?;
-            if hop.resolved == 0 || datagram.ttl <= 1 || datagram.length > hop.mtu {
+            if hop.resolved == 0 || datagram.ttl() <= 1 || datagram.length() > hop.mtu {
                 return Err(Outcome::HandedUp);
             }
             // Not XDP_TX, even back out of the same interface: a veth takes that only when the
             // other end has an XDP program too, and loses the packet otherwise.
             let action = maps::redirect_xdp(hop.ifindex)?;
-            count::route(route, datagram.length);
+            count::route(route, datagram.length());
             not_back(xdp, xdp.ifindex(), hop)?;
-            forward::decrement_ttl(xdp, datagram.family)?;
-            forward::set_macs(xdp, hop.dst_mac, hop.src_mac)?;
-            Ok(Sent {
-                outcome: Outcome::Routed,
-                action,
-            })
+            forward::decrement_ttl(xdp, datagram.family())?;
+            let outcome = if hop.shim == Shim::NONE {
+                forward::set_macs(xdp, hop.dst_mac, hop.src_mac)?;
+                Outcome::Routed
+            } else {
+                tunnel::push(xdp, &datagram, hop)?;
+                Outcome::Encapsulated
+            };
+            Ok(Sent { outcome, action })
         }
         _ => Err(Outcome::HandedUp),
+    }
+}
+
+/// A packet out of its tunnel, if it was in one, and the route it takes.
+struct Bound {
+    datagram: Datagram,
+    route: &'static Route,
+}
+
+/// Takes the packet out of a tunnel of ours, and looks its destination up.
+///
+/// A packet that was in a tunnel is looked at anew, as if its peer had sent it in the open.
+#[inline(always)]
+fn bound<P: Resize>(
+    packet: &mut P,
+    interface: &Interface,
+    length: impl Fn(&P) -> u32,
+) -> Result<Bound, Outcome> {
+    let settings = maps::tunnel_settings()?;
+    let mut peer = Address::NONE;
+    for round in 0..2 {
+        let inside = round == 1;
+        let datagram = parse::frame(packet, length(packet), interface.mac).map_err(|outcome| {
+            if inside {
+                refused_inside(outcome)
+            } else {
+                outcome
+            }
+        })?;
+        if inside {
+            owned(packet, &datagram, peer)?;
+        } else if interface.container == 1
+            && tunnel::resembles(packet, &datagram, settings)
+            && maps::is_peer(&datagram.dst())
+        {
+            return Err(Outcome::ForgedTunnel);
+        }
+        let route = maps::route(datagram.dst(), datagram.family()).ok_or(if inside {
+            Outcome::NoInnerRoute
+        } else {
+            Outcome::NoRoute
+        })?;
+        if inside || route.kind != RouteKind::HOST || interface.container == 1 {
+            return Ok(Bound { datagram, route });
+        }
+        let arrival =
+            tunnel::arrival(packet, &datagram, settings, maps::is_peer)?.ok_or(Outcome::ToHost)?;
+        tunnel::strip(packet, &arrival, interface.mac)?;
+        peer = arrival.from;
+    }
+    Err(Outcome::ToHost)
+}
+
+/// What the stack would get if it came in the open is not let out of a tunnel; but the stack
+/// has what only it can handle.
+#[inline(always)]
+fn refused_inside(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Group | Outcome::LinkLocal | Outcome::NotIp | Outcome::Vlan => {
+            Outcome::NoInnerRoute
+        }
+        outcome => outcome,
+    }
+}
+
+/// A peer may speak for the subnets that are routed to it, and for no other.
+#[inline(always)]
+fn owned(packet: &impl Packet, inner: &Datagram, peer: Address) -> Result<(), Outcome> {
+    let source = parse::source(packet, inner.family())?;
+    let route = maps::route(source, inner.family()).ok_or(Outcome::SpoofedSource)?;
+    if route.kind != RouteKind::DIRECT {
+        return Err(Outcome::SpoofedSource);
+    }
+    let hop = maps::next_hop(route.target)?;
+    let owner = if hop.shim == Shim::NONE {
+        &hop.gateway
+    } else {
+        &hop.remote
+    };
+    if Address::v6(owner) == peer {
+        Ok(())
+    } else {
+        Err(Outcome::SpoofedSource)
     }
 }
 
@@ -87,13 +171,13 @@ impl From<Outcome> for Stop {
 
 #[inline(always)]
 fn forward_tc(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<Sent, Stop> {
-    if datagram.ttl <= 1 {
+    if datagram.ttl() <= 1 {
         return Err(Stop::Complain(Complaint::TimeExceeded));
     }
     if route.kind == RouteKind::DIRECT {
         return direct(tc, datagram, route);
     }
-    match maps::endpoint(&datagram.dst) {
+    match maps::endpoint(&datagram.dst()) {
         Some(endpoint) => deliver(tc, datagram, route, endpoint),
         None => network(tc, datagram, route),
     }
@@ -102,12 +186,18 @@ fn forward_tc(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<Sent, S
 #[inline(always)]
 fn direct(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<Sent, Stop> {
     let hop = maps::next_hop(route.target)?;
-    not_back(tc, tc.ifindex(), hop).inspect_err(|_| count::route(route, datagram.length))?;
+    not_back(tc, tc.ifindex(), hop).inspect_err(|_| count::route(route, datagram.length()))?;
     fits(tc, datagram, hop.mtu)?;
     take(tc, datagram, route)?;
+    let outcome = if hop.shim == Shim::NONE {
+        Outcome::Routed
+    } else {
+        tunnel::push(tc, datagram, hop)?;
+        Outcome::Encapsulated
+    };
     Ok(Sent {
-        outcome: Outcome::Routed,
-        action: tc.redirect_neigh(hop.ifindex, hop.family, &hop.gateway)?,
+        outcome,
+        action: tc.redirect_neigh(hop.ifindex, hop.family, Address::v6(&hop.gateway))?,
     })
 }
 
@@ -137,7 +227,7 @@ fn network(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<Sent, Stop
     take(tc, datagram, route)?;
     Ok(Sent {
         outcome: Outcome::DeliveredByNeighbour,
-        action: tc.redirect_neigh(route.target, datagram.family, &datagram.dst)?,
+        action: tc.redirect_neigh(route.target, datagram.family(), datagram.dst())?,
     })
 }
 
@@ -145,7 +235,11 @@ fn network(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<Sent, Stop
 /// station it came from: the two hosts would hand it to and fro until its TTL ends.
 #[inline(always)]
 fn not_back(packet: &impl Packet, ifindex: u32, hop: &NextHop) -> Result<(), Outcome> {
-    if hop.ifindex == ifindex && hop.resolved == 1 && packet.header::<Eth>(0)?.src == hop.dst_mac {
+    if hop.shim == Shim::NONE
+        && hop.ifindex == ifindex
+        && hop.resolved == 1
+        && packet.header::<Eth>(0)?.src == hop.dst_mac
+    {
         Err(Outcome::Loop)
     } else {
         Ok(())
@@ -156,7 +250,7 @@ fn not_back(packet: &impl Packet, ifindex: u32, hop: &NextHop) -> Result<(), Out
 fn fits(tc: &Tc, datagram: &Datagram, mtu: u32) -> Result<(), Stop> {
     if forward::wire_length(tc, datagram, tc.segment())? <= mtu {
         Ok(())
-    } else if datagram.dont_fragment {
+    } else if datagram.dont_fragment() {
         Err(Stop::Complain(Complaint::TooBig(mtu)))
     } else {
         Err(Stop::End(Outcome::NeedsFragmentation))
@@ -166,9 +260,9 @@ fn fits(tc: &Tc, datagram: &Datagram, mtu: u32) -> Result<(), Stop> {
 /// The packet is the route's from here on: what may still happen to it is not left to others.
 #[inline(always)]
 fn take(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<(), Outcome> {
-    count::route(route, datagram.length);
-    forward::decrement_ttl(tc, datagram.family)?;
-    if datagram.family == Family::V6 {
+    count::route(route, datagram.length());
+    forward::decrement_ttl(tc, datagram.family())?;
+    if datagram.family() == Family::V6 {
         tc.hop_limit_decremented();
     }
     Ok(())
@@ -176,6 +270,6 @@ fn take(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<(), Outcome> 
 
 #[inline(always)]
 fn blackhole(route: &Route, datagram: &Datagram) -> Result<Sent, Outcome> {
-    count::route(route, datagram.length);
+    count::route(route, datagram.length());
     Err(Outcome::Blackhole)
 }

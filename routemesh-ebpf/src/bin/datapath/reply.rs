@@ -17,19 +17,19 @@ pub(crate) fn send(
     datagram: &Datagram,
     complaint: Complaint,
 ) -> Result<Sent, Outcome> {
-    if !has_address(interface, datagram.family) {
+    if !has_address(interface, datagram.family()) {
         return Err(Outcome::ErrorSuppressed);
     }
     icmp::may_complain(tc, datagram)?;
     count::take_error_token()?;
-    let most = icmp::most_quoted(datagram.family);
-    let quote = (datagram.length as usize).min(most);
-    let room = icmp::room(datagram.family);
+    let most = icmp::most_quoted(datagram.family());
+    let quote = (datagram.length() as usize).min(most);
+    let room = icmp::room(datagram.family());
     // Cut first, so that what Ethernet padded is not quoted.
     tc.resize((ETH_LEN + quote) as u32)?;
     tc.resize((ETH_LEN + most) as u32)?;
-    tc.open(room as u32)?;
-    if datagram.family == Family::V4 {
+    tc.insert(room as u32)?;
+    if datagram.family() == Family::V4 {
         icmp::write_v4(tc, complaint, quote, interface.ipv4, interface.mac)?;
     } else {
         icmp::write_v6(tc, complaint, quote, &interface.ipv6, interface.mac)?;

@@ -17,6 +17,11 @@ pub(super) fn run(session: &Session, address: IpAddr) -> Result<()> {
 fn explain(address: IpAddr, route: &Route) -> String {
     let mut text = match route.kind {
         RouteType::Direct => address.to_string(),
+        kind @ (RouteType::Vxlan
+        | RouteType::Geneve
+        | RouteType::Gre
+        | RouteType::Ipip
+        | RouteType::Auto) => format!("{address} mode {kind}"),
         kind @ (RouteType::Blackhole | RouteType::Local | RouteType::Host) => {
             format!("{kind} {address}")
         }
@@ -27,6 +32,12 @@ fn explain(address: IpAddr, route: &Route) -> String {
     if let Some(dev) = &route.dev {
         text.push_str(&format!(" dev {dev}"));
     }
+    if let Some(local) = route.local {
+        text.push_str(&format!(" local {local}"));
+    }
+    if let Some(vni) = route.vni {
+        text.push_str(&format!(" vni {vni}"));
+    }
     if let Some(mtu) = route.mtu {
         text.push_str(&format!(" mtu {mtu}"));
     }
@@ -34,6 +45,9 @@ fn explain(address: IpAddr, route: &Route) -> String {
         "\n    by {} from {}: the longest prefix that holds {address}\n",
         route.dst, route.source
     ));
+    if let Some(mtu) = route.path_mtu {
+        text.push_str(&format!("    containers can send {mtu} bytes this way\n"));
+    }
     if route.state != RouteState::Active {
         text.push_str(&format!("    {}, so not in force\n", route.state));
     }
@@ -46,7 +60,7 @@ fn explain(address: IpAddr, route: &Route) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Source;
+    use crate::model::{Encapsulation, Mode, Source};
 
     #[test]
     fn the_winner_is_named_with_its_prefix_and_source() {
@@ -55,7 +69,12 @@ mod tests {
             kind: RouteType::Direct,
             gateway: Some("192.0.2.1".parse().unwrap()),
             dev: Some("eth0".into()),
+            mode: Some(Mode::Direct),
+            vtep_mac: None,
+            local: None,
+            vni: None,
             mtu: None,
+            path_mtu: Some(1500),
             source: Source::File,
             state: RouteState::Active,
             reason: None,
@@ -64,7 +83,20 @@ mod tests {
         };
         assert_eq!(
             explain("10.1.2.3".parse().unwrap(), &route),
-            "10.1.2.3 via 192.0.2.1 dev eth0\n    by 10.1.0.0/16 from file: the longest prefix that holds 10.1.2.3\n"
+            "10.1.2.3 via 192.0.2.1 dev eth0\n    by 10.1.0.0/16 from file: the longest prefix that holds 10.1.2.3\n    containers can send 1500 bytes this way\n"
+        );
+        let tunnel = Route {
+            kind: RouteType::Vxlan,
+            mode: Some(Mode::Tunnel(Encapsulation::Vxlan)),
+            local: Some("192.0.2.9".parse().unwrap()),
+            vni: Some(100),
+            path_mtu: Some(1450),
+            ..route
+        };
+        assert!(
+            explain("10.1.2.3".parse().unwrap(), &tunnel).starts_with(
+                "10.1.2.3 mode vxlan via 192.0.2.1 dev eth0 local 192.0.2.9 vni 100\n"
+            )
         );
     }
 }

@@ -29,14 +29,14 @@ enum Verb {
     List(List),
     /// Add a route: fails if there is one for the prefix
     #[command(
-        override_usage = "routemesh route add DST via ADDRESS [dev IF] [mtu BYTES]
+        override_usage = "routemesh route add DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [mtu BYTES]
        routemesh route add blackhole DST
        routemesh route add --batch FILE"
     )]
     Add(Edit),
     /// Add a route, or take the place of the one there is
     #[command(
-        override_usage = "routemesh route replace DST via ADDRESS [dev IF] [mtu BYTES]
+        override_usage = "routemesh route replace DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [mtu BYTES]
        routemesh route replace blackhole DST
        routemesh route replace --batch FILE"
     )]
@@ -71,7 +71,7 @@ struct List {
 
 #[derive(Args, Debug)]
 struct Edit {
-    /// The route, in the words of `ip route`: DST via ADDRESS [dev IF] [mtu BYTES]
+    /// The route, in the words of `ip route`: DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [mtu BYTES]
     #[arg(value_name = "ROUTE", required_unless_present = "batch")]
     words: Vec<String>,
     /// Read routes from a file, one a line ("-": from the standard input); all are done, or none
@@ -86,7 +86,11 @@ const COLUMNS: &[Column<Route>] = &[
     Column::text("DEV", |r| r.dev.clone()),
     Column::text("SOURCE", |r| Some(r.source.to_string())),
     Column::text("STATE", |r| Some(r.state.to_string())),
+    Column::wide_text("LOCAL", |r| r.local.map(|local| local.to_string())),
+    Column::wide_number("VNI", |r| r.vni.map(|vni| vni.to_string())),
+    Column::wide_text("VTEP-MAC", |r| r.vtep_mac.map(|mac| mac.to_string())),
     Column::wide_number("MTU", |r| r.mtu.map(|mtu| mtu.to_string())),
+    Column::wide_number("PATH-MTU", |r| r.path_mtu.map(|mtu| mtu.to_string())),
     Column::wide_number("PACKETS", |r| Some(r.packets.to_string())),
     Column::wide_number("BYTES", |r| Some(r.bytes.to_string())),
     Column::wide_text("REASON", |r| r.reason.clone()),
@@ -133,6 +137,11 @@ impl fmt::Display for RouteType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Direct => "direct",
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+            Self::Gre => "gre",
+            Self::Ipip => "ipip",
+            Self::Auto => "auto",
             Self::Blackhole => "blackhole",
             Self::Local => "local",
             Self::Host => "host",
@@ -154,15 +163,23 @@ impl fmt::Display for RouteState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::output::{Format, Output};
+    use crate::{
+        cli::output::{Format, Output},
+        model::{Encapsulation, Mode},
+    };
 
-    fn routes() -> [Route; 2] {
+    fn routes() -> [Route; 3] {
         let direct = Route {
             dst: "10.1.0.0/16".parse().unwrap(),
             kind: RouteType::Direct,
             gateway: Some("192.0.2.1".parse().unwrap()),
             dev: Some("eth0".into()),
+            mode: Some(Mode::Direct),
+            vtep_mac: None,
+            local: None,
+            vni: None,
             mtu: Some(1400),
+            path_mtu: None,
             source: Source::File,
             state: RouteState::Unreachable,
             reason: Some("no uplink's link holds 192.0.2.1".into()),
@@ -174,14 +191,33 @@ mod tests {
             kind: RouteType::Blackhole,
             gateway: None,
             dev: None,
+            mode: None,
+            vtep_mac: None,
+            local: None,
+            vni: None,
             mtu: None,
+            path_mtu: None,
             source: Source::Cli,
             state: RouteState::Active,
             reason: None,
             packets: 0,
             bytes: 0,
         };
-        [direct, blackhole]
+        let tunnel = Route {
+            dst: "10.2.0.0/16".parse().unwrap(),
+            kind: RouteType::Vxlan,
+            gateway: Some("198.51.100.7".parse().unwrap()),
+            mode: Some(Mode::Tunnel(Encapsulation::Vxlan)),
+            vtep_mac: Some("02:42:c0:a8:64:02".parse().unwrap()),
+            local: Some("192.0.2.9".parse().unwrap()),
+            vni: Some(100),
+            mtu: None,
+            path_mtu: Some(1450),
+            state: RouteState::Active,
+            reason: None,
+            ..direct.clone()
+        };
+        [direct, tunnel, blackhole]
     }
 
     fn drawn(format: Format) -> String {
@@ -191,9 +227,10 @@ mod tests {
     #[test]
     fn the_list_has_a_field_for_everything() {
         let expected = "\
-DST           TYPE       GATEWAY    DEV   SOURCE  STATE
-10.1.0.0/16   direct     192.0.2.1  eth0  file    unreachable
-fd00:66::/48  blackhole  -          -     cli     active
+DST           TYPE       GATEWAY       DEV   SOURCE  STATE
+10.1.0.0/16   direct     192.0.2.1     eth0  file    unreachable
+10.2.0.0/16   vxlan      198.51.100.7  eth0  file    active
+fd00:66::/48  blackhole  -             -     cli     active
 ";
         assert_eq!(drawn(Format::Table), expected);
     }
@@ -201,9 +238,10 @@ fd00:66::/48  blackhole  -          -     cli     active
     #[test]
     fn the_wide_list_has_counters_and_reasons_at_the_end() {
         let expected = "\
-DST           TYPE       GATEWAY    DEV   SOURCE  STATE         MTU  PACKETS  BYTES  REASON
-10.1.0.0/16   direct     192.0.2.1  eth0  file    unreachable  1400       12   1008  no uplink's link holds 192.0.2.1
-fd00:66::/48  blackhole  -          -     cli     active          -        0      0  -
+DST           TYPE       GATEWAY       DEV   SOURCE  STATE        LOCAL      VNI  VTEP-MAC            MTU  PATH-MTU  PACKETS  BYTES  REASON
+10.1.0.0/16   direct     192.0.2.1     eth0  file    unreachable  -            -  -                  1400         -       12   1008  no uplink's link holds 192.0.2.1
+10.2.0.0/16   vxlan      198.51.100.7  eth0  file    active       192.0.2.9  100  02:42:c0:a8:64:02     -      1450       12   1008  -
+fd00:66::/48  blackhole  -             -     cli     active       -            -  -                     -         -        0      0  -
 ";
         assert_eq!(drawn(Format::Wide), expected);
     }

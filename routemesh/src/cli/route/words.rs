@@ -4,22 +4,26 @@ use std::{fmt::Display, net::IpAddr, str::FromStr};
 
 use crate::{
     api::{RouteEdit, RouteOp},
-    model::Prefix,
+    model::{Mac, Mode, Prefix},
 };
 
 /// What `words` ask for: a prefix (or `default`), and in any order `via ADDRESS`, `dev IF`,
-/// `mtu BYTES`, `blackhole`. `default` is IPv6's with `ipv6`, or with an IPv6 next hop.
+/// `mode MODE`, `vtep-mac MAC`, `mtu BYTES`, `blackhole`. `default` is IPv6's with `ipv6`, or with an IPv6 next hop.
 pub(super) fn parse(op: RouteOp, words: &[&str], ipv6: Option<bool>) -> Result<RouteEdit, String> {
     let mut words = words.iter().copied();
     let mut dst = None;
     let mut via: Option<IpAddr> = None;
     let mut dev = None;
+    let mut mode: Option<Mode> = None;
+    let mut vtep_mac: Option<Mac> = None;
     let mut mtu = None;
     let mut blackhole = false;
     while let Some(word) = words.next() {
         match word {
             "via" => once(word, &mut via, argument(word, words.next())?)?,
             "dev" => once(word, &mut dev, argument(word, words.next())?)?,
+            "mode" => once(word, &mut mode, argument(word, words.next())?)?,
+            "vtep-mac" => once(word, &mut vtep_mac, argument(word, words.next())?)?,
             "mtu" => once(word, &mut mtu, argument(word, words.next())?)?,
             "blackhole" => blackhole = true,
             "to" => {
@@ -35,6 +39,8 @@ pub(super) fn parse(op: RouteOp, words: &[&str], ipv6: Option<bool>) -> Result<R
         dst,
         via,
         dev,
+        mode,
+        vtep_mac,
         blackhole,
         mtu,
     };
@@ -57,7 +63,7 @@ fn once<T>(word: &str, slot: &mut Option<T>, value: T) -> Result<(), String> {
     match slot.replace(value) {
         None => Ok(()),
         Some(_) => Err(format!(
-            "{word} is given twice; a route is written DST via ADDRESS [dev IF] [mtu BYTES], or blackhole DST"
+            "{word} is given twice; a route is written DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [mtu BYTES], or blackhole DST"
         )),
     }
 }
@@ -78,14 +84,18 @@ fn destination(
 
 fn check(edit: &RouteEdit) -> Result<(), String> {
     let dst = edit.dst;
-    let has_details = edit.via.is_some() || edit.dev.is_some() || edit.mtu.is_some();
+    let has_details = edit.via.is_some()
+        || edit.dev.is_some()
+        || edit.mode.is_some()
+        || edit.vtep_mac.is_some()
+        || edit.mtu.is_some();
     match (edit.op, edit.blackhole) {
         (RouteOp::Del, _) if has_details || edit.blackhole => {
             Err(format!("del takes the prefix alone: {dst}"))
         }
         (RouteOp::Del, _) => Ok(()),
         (RouteOp::Add | RouteOp::Replace, true) if has_details => Err(format!(
-            "a blackhole has no next hop, interface or MTU: blackhole {dst}"
+            "a blackhole has no next hop, interface, mode or MTU: blackhole {dst}"
         )),
         (RouteOp::Add | RouteOp::Replace, false) if edit.via.is_none() => Err(format!(
             "{dst} wants a next hop, as {dst} via 192.0.2.1; or blackhole {dst}"
@@ -97,6 +107,7 @@ fn check(edit: &RouteEdit) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Encapsulation;
 
     fn add(line: &str) -> Result<RouteEdit, String> {
         let words: Vec<_> = line.split(' ').collect();
@@ -113,6 +124,17 @@ mod tests {
         assert_eq!(
             add("mtu 1400 dev eth0 via 192.0.2.1 to 10.1.0.0/24"),
             Ok(edit)
+        );
+    }
+
+    #[test]
+    fn a_tunnel_is_a_mode_of_the_way_to_the_next_hop() {
+        let edit = add("10.1.0.0/24 via 192.0.2.1 mode gre vtep-mac 02:42:c0:a8:64:02").unwrap();
+        assert_eq!(edit.mode, Some(Mode::Tunnel(Encapsulation::Gre)));
+        assert_eq!(edit.vtep_mac.unwrap().to_string(), "02:42:c0:a8:64:02");
+        assert_eq!(
+            add("10.1.0.0/24 via 192.0.2.1 mode l2tp"),
+            Err("mode 'l2tp': 'l2tp' is not one of direct, auto, vxlan, geneve, gre, ipip".into())
         );
     }
 
@@ -147,11 +169,11 @@ mod tests {
             ),
             (
                 "blackhole 10.1.0.0/24 dev eth0",
-                "a blackhole has no next hop, interface or MTU: blackhole 10.1.0.0/24",
+                "a blackhole has no next hop, interface, mode or MTU: blackhole 10.1.0.0/24",
             ),
             (
                 "10.1.0.0/24 via 192.0.2.1 metric 5",
-                "a destination is given twice; a route is written DST via ADDRESS [dev IF] [mtu BYTES], or blackhole DST",
+                "a destination is given twice; a route is written DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [mtu BYTES], or blackhole DST",
             ),
         ];
         for (line, error) in refused {

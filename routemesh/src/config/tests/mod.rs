@@ -4,6 +4,7 @@ mod conflicts;
 mod on_host;
 mod reading;
 mod round_trip;
+mod tunnel;
 mod values;
 
 use std::{collections::BTreeSet, fmt::Write as _};
@@ -90,8 +91,10 @@ fn the_reference_has_a_row_for_every_key() {
     }
     assert!(page.contains(
         "| `dst` | prefix | required | Destinations the route is for. |\n\
-         | `via` | IP address | none | Address of the next hop, which is on the link of an uplink. |\n"
+         | `via` | IP address | none | Address of the next hop: on the link of an uplink, or at the other end of a tunnel. |\n"
     ));
+    assert!(page.contains("| `dscp` | `copy`, number, 0 to 63 | `\"copy\"` | "));
+    assert!(page.contains("| `vtep-mac` | MAC address | "));
     assert!(page.contains("| `subnets` | list of prefix | those of the interface's addresses | "));
 }
 
@@ -271,6 +274,11 @@ via = "172.16.0.2"
 dst = "fd00:2::/64"
 via = "fe80::9"
 dev = "eth0"
+
+[[route]]
+dst = "10.201.0.0/24"
+via = "198.51.100.2"
+mode = "auto"
 "#;
     let problems = Config::parse(text, "config.toml")
         .unwrap()

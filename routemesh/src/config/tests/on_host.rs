@@ -55,7 +55,7 @@ error: the next hop 192.168.7.2 is on no uplink's link
 3 | via = "192.168.7.2"
   |       ^^^^^^^^^^^^^ cannot be reached directly
   |
-  = help: the uplinks here: eth0 with 192.168.100.0/24, fe80::/64
+  = help: the uplinks here: eth0 with 192.168.100.0/24, fe80::/64; to go through a tunnel, set `mode`
 "#,
     );
 }
@@ -81,7 +81,7 @@ error: the next hop 192.168.100.2 is not on the link of eth1
 9 | via = "192.168.100.2"
   |       ^^^^^^^^^^^^^^^ cannot be reached directly
   |
-  = help: the uplinks here: eth0 with 192.168.100.0/24, fe80::/64; eth1 with 172.16.0.0/30
+  = help: the uplinks here: eth0 with 192.168.100.0/24, fe80::/64; eth1 with 172.16.0.0/30; to go through a tunnel, set `mode`
 "#,
     );
 }

@@ -53,7 +53,7 @@ error: unknown key `colour`
 1 | colour = 1
   | ^^^^^^ no such key
   |
-  = help: the keys here are node, uplink, network, route, limits, metrics
+  = help: the keys here are node, uplink, network, route, tunnel, limits, metrics
 "#,
     );
 }

@@ -14,7 +14,9 @@ use crate::{
         report::Source,
         rules::{self, MOST_ROUTES},
     },
-    model::{Action, Network, Prefix, Route, Uplink, UplinkMode},
+    model::{
+        Action, Dscp, Encapsulation, Mac, Mode, Network, Prefix, Route, Tunnel, Uplink, UplinkMode,
+    },
 };
 
 proptest! {
@@ -46,15 +48,16 @@ fn configuration() -> impl Strategy<Value = Config> {
         vec(mode(), 0..3),
         vec(vec(0..=255_u8, 0..3), 0..4),
         vec(route(), 0..20),
-        limits,
+        (tunnel(), limits),
         option::of(any::<SocketAddr>()),
     )
         .prop_map(
-            |(node, modes, subnets, routes, routes_limit, metrics)| Config {
+            |(node, modes, subnets, routes, (tunnel, routes_limit), metrics)| Config {
                 node,
                 routes: unique(routes, modes.len()),
                 uplinks: uplinks(modes),
                 networks: networks(subnets),
+                tunnel,
                 limits: Limits {
                     routes: routes_limit,
                 },
@@ -114,8 +117,50 @@ fn action() -> impl Strategy<Value = Action> {
     });
     prop_oneof![
         Just(Action::Blackhole),
-        via.prop_map(|via| Action::Direct { via, dev: None }),
+        (via, target()).prop_map(|(via, (mode, vtep_mac))| Action::Via {
+            via,
+            dev: None,
+            mode,
+            vtep_mac,
+        }),
     ]
+}
+
+fn target() -> impl Strategy<Value = (Mode, Option<Mac>)> {
+    let modes = [Mode::Direct, Mode::Auto]
+        .into_iter()
+        .chain(Encapsulation::ALL.map(Mode::Tunnel));
+    (
+        select(modes.collect::<Vec<_>>()),
+        option::of(any::<[u8; 5]>()),
+    )
+        .prop_map(|(mode, bytes)| {
+            let mac = bytes.map(|[a, b, c, d, e]| Mac([2, a, b, c, d, e]));
+            (mode, mac.filter(|mac| rules::vtep_mac(*mac, mode).is_ok()))
+        })
+}
+
+fn tunnel() -> impl Strategy<Value = Tunnel> {
+    let dscp = prop_oneof![Just(Dscp::Copy), (0..64_u8).prop_map(Dscp::Fixed)];
+    (
+        select(Encapsulation::ALL.to_vec()),
+        1..1_u32 << 24,
+        (1..=u16::MAX, 1..=u16::MAX),
+        option::of(any::<u32>()),
+        1..=u8::MAX,
+        dscp,
+    )
+        .prop_map(
+            |(mode, vni, (vxlan_port, geneve_port), gre_key, ttl, dscp)| Tunnel {
+                mode,
+                vni,
+                vxlan_port,
+                geneve_port,
+                gre_key,
+                ttl,
+                dscp,
+            },
+        )
 }
 
 fn in_networks(address: IpAddr) -> bool {
@@ -131,9 +176,7 @@ fn unique(routes: Vec<Route>, uplinks: usize) -> Vec<Route> {
     let mut by_prefix: BTreeMap<Prefix, Route> =
         routes.into_iter().map(|it| (it.dst, it)).collect();
     for route in by_prefix.values_mut() {
-        if let (Action::Direct { dev, .. }, Some(mtu), 1..) =
-            (&mut route.action, route.mtu, uplinks)
-        {
+        if let (Action::Via { dev, .. }, Some(mtu), 1..) = (&mut route.action, route.mtu, uplinks) {
             *dev = Some(format!("eth{}", mtu as usize % uplinks));
         }
     }

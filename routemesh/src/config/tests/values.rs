@@ -265,7 +265,7 @@ error: this route both drops packets and sends them on
 3 | via = "192.168.100.2"
   |       ^^^^^^^^^^^^^^^ sent on
   |
-  = help: remove either `blackhole` or `via` and `dev`
+  = help: remove either `blackhole` or where the route leads
 "#,
     );
 }

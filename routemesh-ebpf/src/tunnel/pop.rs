@@ -1,0 +1,223 @@
+//! Taking a tunnel header off a packet.
+
+use routemesh_common::{Family, Outcome, TunnelSettings};
+
+use super::{Room, ecn, ip_length};
+use crate::{
+    checksum::Sum,
+    packet::{Packet, Resize},
+    parse::{self, Datagram},
+    wire::{Address, ETH_LEN, Eth, EtherType, IpProto, Ipv4Hdr, Ipv6Hdr, Mac, Udp},
+};
+
+/// The I flag: the VNI is there (RFC 7348 §5).
+const VXLAN_I: u8 = 0x08;
+/// Version, of Geneve.
+const GENEVE_VERSION: u8 = 0xc0;
+/// Options, of Geneve, in words.
+const GENEVE_OPTIONS: u8 = 0x3f;
+/// A control packet, of Geneve.
+const GENEVE_CONTROL: u8 = 0x80;
+/// Some option must be understood, of Geneve.
+const GENEVE_CRITICAL: u8 = 0x40;
+/// Checksum, routing, sequence number, strict source route, recursion (RFC 2784, RFC 2890).
+const GRE_UNKNOWN: u8 = 0xdf;
+const GRE_KEY: u8 = 0x20;
+const GRE_VERSION: u8 = 0x07;
+
+/// A tunnel packet of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// What lies in front of the inner IP header.
+    pub room: Room,
+    /// Family of the inner packet.
+    pub inner: Family,
+    /// Who sent it.
+    pub from: Address,
+    /// Type of service of the outer header.
+    tos: u8,
+    /// Source of the frame.
+    station: Mac,
+}
+
+/// Whether a packet would be taken for a tunnel packet of ours by who receives it.
+#[inline(always)]
+pub fn resembles(packet: &impl Packet, outer: &Datagram, settings: &TunnelSettings) -> bool {
+    match outer.proto() {
+        IpProto::GRE | IpProto::IPV4 | IpProto::IPV6 => true,
+        IpProto::UDP if !outer.later_fragment() => {
+            let at = ETH_LEN + ip_length(outer.family());
+            packet
+                .header::<Udp>(at)
+                .is_ok_and(|udp| udp.dst == settings.vxlan_port || udp.dst == settings.geneve_port)
+        }
+        _ => false,
+    }
+}
+
+/// Reads the tunnel header of a packet that is addressed to this host. `is_peer` tells whether
+/// an underlay address is a peer's. None: it is no tunnel packet.
+///
+/// # Errors
+/// How the packet ends when it is a tunnel packet but none to be taken off.
+#[inline(always)]
+pub fn arrival(
+    packet: &impl Packet,
+    outer: &Datagram,
+    settings: &TunnelSettings,
+    is_peer: impl Fn(&Address) -> bool,
+) -> Result<Option<Arrival>, Outcome> {
+    if !resembles(packet, outer, settings) {
+        return Ok(None);
+    }
+    if outer.fragment() {
+        return Err(Outcome::TunnelFragment);
+    }
+    let at = ETH_LEN + ip_length(outer.family());
+    let from = parse::source(packet, outer.family())?;
+    let (shim, ethernet, ether_type) = if outer.proto() == IpProto::UDP {
+        let header = udp_shim(packet, at, settings)?;
+        if !is_peer(&from) {
+            return Err(Outcome::UnknownPeer);
+        }
+        header
+    } else {
+        // Without a VNI, what does not come from a peer may be another's.
+        if !is_peer(&from) {
+            return Err(Outcome::ForeignTunnel);
+        }
+        match outer.proto() {
+            IpProto::GRE => gre(packet, at, settings)?,
+            IpProto::IPV4 => (0, false, EtherType::IPV4),
+            _ => (0, false, EtherType::IPV6),
+        }
+    };
+    Ok(Some(Arrival {
+        room: Room {
+            outer: outer.family(),
+            proto: outer.proto(),
+            ethernet,
+            shim,
+        },
+        inner: family(ether_type)?,
+        from,
+        tos: outer.tos(),
+        station: packet.header::<Eth>(0)?.src.into(),
+    }))
+}
+
+/// Bytes of the shim, whether they end in an Ethernet header, and what follows.
+type Shimmed = (u32, bool, EtherType);
+
+#[inline(always)]
+fn udp_shim(
+    packet: &impl Packet,
+    at: usize,
+    settings: &TunnelSettings,
+) -> Result<Shimmed, Outcome> {
+    let [flags, critical, p, q, v, n, i, _] = *packet.header::<[u8; 8]>(at + 8)?;
+    let vxlan = packet.header::<Udp>(at)?.dst == settings.vxlan_port;
+    let options = if vxlan {
+        if flags & VXLAN_I == 0 {
+            return Err(Outcome::BadTunnelHeader);
+        }
+        0
+    } else {
+        if flags & GENEVE_VERSION != 0 || critical & GENEVE_CONTROL != 0 {
+            return Err(Outcome::BadTunnelHeader);
+        }
+        u32::from(flags & GENEVE_OPTIONS) * 4
+    };
+    if u32::from_be_bytes([0, v, n, i]) != settings.vni {
+        return Err(Outcome::ForeignTunnel);
+    }
+    if !vxlan && critical & GENEVE_CRITICAL != 0 {
+        return Err(Outcome::GeneveCriticalOption);
+    }
+    if !vxlan && EtherType([p, q]) != EtherType::ETHERNET {
+        return Err(Outcome::InnerNotIp);
+    }
+    let shim = 8 + 8 + options;
+    let inner = packet.header::<Eth>(at + shim as usize)?.ether_type;
+    Ok((shim + ETH_LEN as u32, true, inner))
+}
+
+#[inline(always)]
+fn gre(packet: &impl Packet, at: usize, settings: &TunnelSettings) -> Result<Shimmed, Outcome> {
+    let [flags, version, p, q] = *packet.header::<[u8; 4]>(at)?;
+    if version & GRE_VERSION != 0 {
+        return Err(Outcome::BadTunnelHeader);
+    }
+    if flags & GRE_UNKNOWN != 0 {
+        return Err(Outcome::GreFlags);
+    }
+    let keyed = flags & GRE_KEY != 0;
+    if keyed != (settings.gre_keyed == 1) {
+        return Err(Outcome::ForeignTunnel);
+    }
+    let mut shim = 4;
+    if keyed {
+        if u32::from_be_bytes(*packet.header::<[u8; 4]>(at + 4)?) != settings.gre_key {
+            return Err(Outcome::ForeignTunnel);
+        }
+        shim = 8;
+    }
+    let inner = EtherType([p, q]);
+    if inner != EtherType::ETHERNET {
+        return Ok((shim, false, inner));
+    }
+    let inner = packet.header::<Eth>(at + shim as usize)?.ether_type;
+    Ok((shim + ETH_LEN as u32, true, inner))
+}
+
+#[inline(always)]
+fn family(ether_type: EtherType) -> Result<Family, Outcome> {
+    match ether_type {
+        EtherType::IPV4 => Ok(Family::V4),
+        EtherType::IPV6 => Ok(Family::V6),
+        _ => Err(Outcome::InnerNotIp),
+    }
+}
+
+/// Takes the tunnel header off. The frame then is the inner packet's, as if `station` had sent
+/// it to this host.
+///
+/// # Errors
+/// [`Outcome::EcnDropped`], or [`Outcome::HelperFailed`] when the packet is shorter than it says.
+#[inline(always)]
+pub fn strip(packet: &mut impl Resize, arrival: &Arrival, own_mac: [u8; 6]) -> Result<(), Outcome> {
+    packet.close(arrival.room, arrival.inner)?;
+    *packet.header_mut::<Eth>(0)? = Eth {
+        dst: own_mac,
+        src: arrival.station.into(),
+        ether_type: if arrival.inner == Family::V4 {
+            EtherType::IPV4
+        } else {
+            EtherType::IPV6
+        },
+    };
+    if arrival.inner == Family::V4 {
+        let ip = packet.header_mut::<Ipv4Hdr>(ETH_LEN)?;
+        let tos = ecn::inner(arrival.tos, ip.tos)?;
+        if tos != ip.tos {
+            ip.check = patched(ip.check, ip.tos, tos);
+            ip.tos = tos;
+        }
+    } else {
+        let ip = packet.header_mut::<Ipv6Hdr>(ETH_LEN)?;
+        let before = ip.vcf[0] << 4 | ip.vcf[1] >> 4;
+        let tos = ecn::inner(arrival.tos, before)?;
+        ip.vcf[1] = tos << 4 | ip.vcf[1] & 0xf;
+    }
+    Ok(())
+}
+
+/// The checksum of a header whose type of service changed (RFC 1624 eqn. 3).
+#[inline(always)]
+fn patched(check: [u8; 2], before: u8, after: u8) -> [u8; 2] {
+    Sum::new()
+        .number(!u16::from_be_bytes(check))
+        .number(!u16::from(before))
+        .number(u16::from(after))
+        .checksum()
+}

@@ -1,0 +1,134 @@
+//! Tunnels: whose packets are accepted, what they leave room for, which paths to follow.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use routemesh_common::{NextHop, Shim};
+
+use super::{Daemon, sync::Failures};
+use crate::{
+    api::{Link, LinkRole},
+    model::{Mode, unmapped},
+};
+
+impl Daemon {
+    /// Tells the kernel which tunnel packets are ours.
+    pub(super) fn sync_tunnel_settings(&mut self, failures: &mut Failures) {
+        let settings = self.config.tunnel.settings();
+        if self.actual.tunnel != Some(settings)
+            && failures.note(self.datapath.set_tunnel_settings(settings))
+        {
+            self.actual.tunnel = Some(settings);
+        }
+    }
+
+    /// Accepts what comes from next hops in use, however it is wrapped: a host that is about to
+    /// change its tunnel need not ask its peers to.
+    pub(super) fn add_peers(&mut self, failures: &mut Failures) {
+        for address in self.peers().difference(&self.actual.peers.clone()) {
+            if failures.note(self.datapath.set_peer(*address)) {
+                self.actual.peers.insert(*address);
+            }
+        }
+    }
+
+    /// Accepts no more from what is no next hop now.
+    pub(super) fn forget_peers(&mut self, failures: &mut Failures) {
+        for address in self.actual.peers.clone().difference(&self.peers()) {
+            if failures.note(self.datapath.remove_peer(*address)) {
+                self.actual.peers.remove(address);
+            }
+        }
+    }
+
+    fn peers(&self) -> BTreeSet<IpAddr> {
+        self.reachable_hops().map(peer).collect()
+    }
+
+    fn reachable_hops(&self) -> impl Iterator<Item = &NextHop> {
+        let slots = self.table.hops().iter();
+        slots.filter_map(|(slot, _)| self.hops.get(&slot)?.as_ref().ok())
+    }
+
+    /// Addresses of other ends of tunnels, to which the kernel's paths are followed.
+    pub(super) fn tunnel_ends(&self) -> BTreeSet<IpAddr> {
+        let keys = self.table.hops().iter().map(|(_, key)| key);
+        keys.filter(|key| key.mode != Mode::Direct)
+            .map(|key| key.via)
+            .collect()
+    }
+
+    /// Stations that packets go to, whose MACs the kernel should know.
+    pub(super) fn stations(&self) -> BTreeSet<(u32, IpAddr)> {
+        self.reachable_hops()
+            .map(|hop| (hop.ifindex, unmapped(hop.gateway)))
+            .collect()
+    }
+
+    /// Largest packet that every next hop takes from a container, in bytes.
+    pub(super) fn path_mtu(&self) -> Option<u32> {
+        self.reachable_hops().map(|hop| hop.mtu).min()
+    }
+
+    /// Networks whose interfaces let containers send more than fits into the tunnels in use.
+    pub(super) fn too_large_networks(&self, links: &[Link]) -> Vec<String> {
+        let tunnels = self.reachable_hops().filter(|hop| hop.shim != Shim::NONE);
+        let Some(room) = tunnels.map(|hop| hop.mtu).min() else {
+            return Vec::new();
+        };
+        let networks = links.iter().filter(|link| link.role == LinkRole::Network);
+        networks
+            .filter_map(|link| {
+                let mtu = link.mtu.filter(|mtu| *mtu > room)?;
+                Some(too_large(&link.ifname, mtu, room))
+            })
+            .collect()
+    }
+}
+
+/// The underlay address of the host that a next hop is.
+pub(super) fn peer(hop: &NextHop) -> IpAddr {
+    if hop.shim == Shim::NONE {
+        unmapped(hop.gateway)
+    } else {
+        unmapped(hop.remote)
+    }
+}
+
+fn too_large(name: &str, mtu: u32, room: u32) -> String {
+    format!(
+        "{name}: its MTU of {mtu} is more than the {room} that fit into a tunnel in use: \
+         'ip link set {name} mtu {room}', and for Docker \"mtu\": {room} in /etc/docker/daemon.json"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable as _;
+
+    use super::*;
+    use crate::model::mapped;
+
+    #[test]
+    fn a_peer_is_the_router_s_tunnel_end_and_not_the_router() {
+        let direct = NextHop {
+            gateway: mapped("192.0.2.1".parse().unwrap()),
+            ..NextHop::zeroed()
+        };
+        let tunnel = NextHop {
+            shim: Shim::GRE,
+            remote: mapped("198.51.100.1".parse().unwrap()),
+            ..direct
+        };
+        assert_eq!(peer(&direct).to_string(), "192.0.2.1");
+        assert_eq!(peer(&tunnel).to_string(), "198.51.100.1");
+    }
+
+    #[test]
+    fn a_network_that_is_too_large_is_told_how_to_be_smaller() {
+        assert_eq!(
+            too_large("docker0", 1500, 1450),
+            "docker0: its MTU of 1500 is more than the 1450 that fit into a tunnel in use: \
+             'ip link set docker0 mtu 1450', and for Docker \"mtu\": 1450 in /etc/docker/daemon.json"
+        );
+    }
+}
