@@ -31,7 +31,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 pub enum ClientError {
     /// Nobody listens there. Exit code 3.
     #[error(
-        "{}: {reason}; is the daemon running? `systemctl start routemesh`, or name its socket with --socket",
+        "{}: {reason}; is the daemon running? `routemesh daemon` starts it, and --socket names another's socket",
         socket.display()
     )]
     Unreachable {

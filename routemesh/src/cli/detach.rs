@@ -42,9 +42,7 @@ pub(super) fn run(socket: &Path, quiet: bool, arguments: &Arguments) -> Result<(
         return Err(Usage(text.to_owned()).into());
     }
     if let Some(pid) = running(socket) {
-        bail!(
-            "a daemon runs and would not know: end it first, with 'kill {pid}' or systemctl stop routemesh"
-        );
+        bail!("a daemon runs and would not know: end it first, with 'kill {pid}'");
     }
     let detached = datapath::detach_all(&arguments.bpffs.directory)?;
     store::forget(socket)?;

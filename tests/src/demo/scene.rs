@@ -46,9 +46,7 @@ impl Scene {
             docker::install(side)?;
         }
         screen.line(DRAWING);
-        screen.note(
-            "  Both have Docker's iptables rules: the FORWARD policy is DROP, docker0 masqueraded.",
-        );
+        screen.note("  Both have Docker's iptables rules; their FORWARD policy is DROP.");
         interrupt::check()?;
 
         screen.heading("routemesh on both, with the configuration built in");
