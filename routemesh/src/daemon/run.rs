@@ -67,7 +67,9 @@ async fn serve(options: &Options) -> Result<()> {
         None => None,
     };
     let (follower, world) = Follower::start().await?;
-    warn_of_problems(&config, &world);
+    if options.origin.file.is_some() {
+        warn_of_problems(&config, &world);
+    }
     let mut datapath = Datapath::load(&options.bpffs, config.limits.routes, options.bpf_log)?;
     let kernel_log = if options.bpf_log {
         Some(datapath.kernel_log()?)
@@ -120,7 +122,7 @@ async fn follow_log(log: Option<KernelLog>) {
 }
 
 /// At the start an interface may be missing that comes later, so what does not fit the host is
-/// said, and waited for.
+/// said, and waited for. (Of the embedded default nobody claimed that it fits.)
 fn warn_of_problems(config: &Config, world: &World) {
     if let Some(report) = config.problems(world) {
         tracing::warn!("going on without what this host lacks as yet:\n{report}");

@@ -54,7 +54,8 @@ pub(crate) fn take_error_token() -> Result<(), Outcome> {
     let now = unsafe { bpf_ktime_get_ns() };
     let earned = (now - bucket.filled_at) / NANOSECONDS_PER_ERROR;
     if earned > 0 {
-        bucket.filled_at = now;
+        // What is left over of the time counts towards the next token.
+        bucket.filled_at += earned * NANOSECONDS_PER_ERROR;
         bucket.tokens = (bucket.tokens + earned).min(ERROR_BURST);
     }
     if bucket.tokens == 0 {
