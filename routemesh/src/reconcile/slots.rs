@@ -1,8 +1,15 @@
 //! Slots of next hops and of counters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+
+use routemesh_common::NEXT_HOP_SLOTS;
 
 use super::hops::HopKey;
+
+/// Free slots that are not given out while there are others. A program that looked a route up
+/// just before it was replaced reads the slot a moment later, and that must not be another next
+/// hop's by then, however fast the edits come.
+const RESTING: usize = 64;
 
 /// Next-hop slots in use. A slot names one next hop for as long as any route uses it, and as
 /// long as the kernel may have a route that did.
@@ -12,7 +19,8 @@ pub struct Slots {
     by_slot: BTreeMap<u32, (HopKey, usize)>,
     /// No route is to use them, but one in the kernel still may.
     retired: Vec<u32>,
-    free: Vec<u32>,
+    /// The one that was free for longest comes first.
+    free: VecDeque<u32>,
     next: u32,
 }
 
@@ -57,11 +65,13 @@ impl Slots {
 
     /// Makes retired slots available: the kernel has no route any more that uses one.
     pub fn reclaim(&mut self) {
-        self.free.append(&mut self.retired);
+        self.free.extend(self.retired.drain(..));
     }
 
     fn unused(&mut self) -> u32 {
-        self.free.pop().unwrap_or_else(|| {
+        let others = self.free.len() > RESTING || self.next + 1 >= NEXT_HOP_SLOTS;
+        let rested = others.then(|| self.free.pop_front()).flatten();
+        rested.unwrap_or_else(|| {
             self.next += 1;
             self.next
         })
@@ -143,11 +153,39 @@ mod tests {
     #[test]
     fn a_slot_is_another_s_only_when_the_kernel_has_done_with_it() {
         let mut slots = Slots::default();
-        let slot = slots.take(&key("192.168.1.2"));
-        slots.release(slot);
-        assert_ne!(slots.take(&key("192.168.1.3")), slot);
+        let first = slots.take(&key("192.168.1.2"));
+        slots.release(first);
+        for host in 1..100 {
+            assert_ne!(slots.take(&key(&format!("192.168.2.{host}"))), first);
+        }
+    }
+
+    #[test]
+    fn a_slot_rests_before_it_is_another_s() {
+        let mut slots = Slots::default();
+        let mut edit = |host: usize| {
+            let slot = slots.take(&key(&format!("10.0.{}.{}", host / 250, host % 250)));
+            slots.release(slot);
+            slots.reclaim();
+            slot
+        };
+        let first = edit(0);
+        let others: Vec<u32> = (1..=RESTING).map(&mut edit).collect();
+        assert!(!others.contains(&first), "{others:?}");
+        assert_eq!(edit(RESTING + 1), first);
+    }
+
+    #[test]
+    fn a_slot_that_rests_is_better_than_none() {
+        let mut slots = Slots {
+            next: NEXT_HOP_SLOTS - 2,
+            ..Slots::default()
+        };
+        let last = slots.take(&key("192.168.1.2"));
+        assert_eq!(last, NEXT_HOP_SLOTS - 1);
+        slots.release(last);
         slots.reclaim();
-        assert_eq!(slots.take(&key("192.168.1.4")), slot);
+        assert_eq!(slots.take(&key("192.168.1.3")), last);
     }
 
     #[test]

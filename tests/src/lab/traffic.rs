@@ -353,7 +353,7 @@ fn flood_datagrams(target: SocketAddr, time: Duration) -> Result<Duration> {
 }
 
 /// The address that stands for any, in the family of `target`.
-fn any_of(target: SocketAddr) -> IpAddr {
+pub(super) fn any_of(target: SocketAddr) -> IpAddr {
     match target.ip() {
         IpAddr::V4(_) => [0; 4].into(),
         IpAddr::V6(_) => [0; 16].into(),

@@ -1,0 +1,132 @@
+//! A route's tunnel is changed while packets use it, and none is lost or doubled.
+
+use std::{net::IpAddr, thread, time::Duration};
+
+use anyhow::{Context as _, Result, anyhow};
+use routemesh_tests::lab::{Numbered, Pair, Routemesh, Side, udp_numbered};
+
+/// Datagrams in a second, where the machine can.
+const RATE: u32 = 50_000;
+/// Fewer would prove little.
+const LEAST_RATE: f64 = 5_000.0;
+const MODES: [&str; 6] = ["vxlan", "geneve", "direct", "gre", "ipip", "vxlan"];
+
+#[test]
+fn no_datagram_over_ipv4_is_lost_when_both_hosts_change_their_tunnels_in_turn() {
+    nothing_is_lost(Container::V4, in_turn);
+}
+
+#[test]
+fn no_datagram_over_ipv6_is_lost_when_both_hosts_change_their_tunnels_in_turn() {
+    nothing_is_lost(Container::V6, in_turn);
+}
+
+#[test]
+fn no_datagram_over_ipv4_is_lost_when_both_hosts_change_their_tunnels_at_once() {
+    nothing_is_lost(Container::V4, at_once);
+}
+
+#[test]
+fn no_datagram_over_ipv6_is_lost_when_both_hosts_change_their_tunnels_at_once() {
+    nothing_is_lost(Container::V6, at_once);
+}
+
+/// Which of a container's addresses packets go to.
+#[derive(Clone, Copy)]
+enum Container {
+    V4,
+    V6,
+}
+
+/// A host that is told to change its route to the other one's containers.
+struct Changing<'a> {
+    daemon: &'a Routemesh,
+    dst: String,
+    via: String,
+}
+
+impl<'a> Changing<'a> {
+    fn new(pair: &Pair, daemon: &'a Routemesh, other: &Side, family: Container) -> Self {
+        let is_wanted = |address: IpAddr| address.is_ipv4() == matches!(family, Container::V4);
+        let mut subnets = other.network.subnets();
+        let dst = subnets.find(|subnet| is_wanted(subnet.addr())).unwrap();
+        let via = pair.lab.wire().address(&other.host, dst.addr());
+        Self {
+            daemon,
+            dst: dst.to_string(),
+            via: via.to_string(),
+        }
+    }
+
+    fn change(&self, mode: &str) -> Result<()> {
+        let words = [
+            "route", "replace", &self.dst, "via", &self.via, "mode", mode,
+        ];
+        self.daemon.cli_ok(&words)?;
+        Ok(())
+    }
+}
+
+fn in_turn(hosts: &[Changing<'_>; 2], mode: &str) -> Result<()> {
+    for host in hosts {
+        host.change(mode)?;
+        // As long as an operator takes to go from one host to the next, and much longer than a
+        // packet is on its way.
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+fn at_once(hosts: &[Changing<'_>; 2], mode: &str) -> Result<()> {
+    thread::scope(|scope| {
+        let changes = hosts
+            .each_ref()
+            .map(|host| scope.spawn(|| host.change(mode)));
+        changes
+            .into_iter()
+            .try_for_each(|change| change.join().map_err(|_| anyhow!("the change panicked"))?)
+    })
+}
+
+fn nothing_is_lost(family: Container, change: impl Fn(&[Changing<'_>; 2], &str) -> Result<()>) {
+    let pair = Pair::new().unwrap();
+    let (a, b) = pair.routemesh("tc").unwrap();
+    let hosts = [
+        Changing::new(&pair, &a, &pair.b, family),
+        Changing::new(&pair, &b, &pair.a, family),
+    ];
+    at_once(&hosts, MODES[0]).unwrap();
+    let (from, to) = (&pair.a.container, &pair.b.container);
+    let address = match family {
+        Container::V4 => to.v4(),
+        Container::V6 => to.v6(),
+    };
+    let numbered = udp_numbered(from, to, address, RATE, || {
+        (0..3)
+            .flat_map(|_| MODES)
+            .try_for_each(|mode| change(&hosts, mode).with_context(|| format!("change to {mode}")))
+    })
+    .unwrap();
+    all_arrived_once(&numbered);
+    for outcome in ["encapsulated", "routed"] {
+        assert!(a.packets("port", outcome).unwrap() > 100, "{outcome}");
+    }
+}
+
+fn all_arrived_once(numbered: &Numbered) {
+    println!(
+        "{} datagrams, {:.0} a second",
+        numbered.sent,
+        numbered.rate()
+    );
+    assert!(numbered.rate() > LEAST_RATE, "{}", numbered.rate());
+    assert!(
+        numbered.lost.is_empty() && numbered.repeated.is_empty(),
+        "of {} datagrams {} were lost and {} came again: {:?} {:?}",
+        numbered.sent,
+        numbered.lost.len(),
+        numbered.repeated.len(),
+        &numbered.lost[..numbered.lost.len().min(20)],
+        &numbered.repeated[..numbered.repeated.len().min(20)],
+    );
+}
