@@ -28,4 +28,7 @@ pub mod globals {
     /// `u32`: route counters per CPU, so the length of [`crate::map_names::ROUTE_COUNTERS`] over
     /// the number of possible CPUs.
     pub const ROUTE_SLOTS: &str = "ROUTE_SLOTS";
+    /// `u32`, a power of two: cached routes per CPU, so the length of
+    /// [`crate::map_names::ROUTE_CACHE`] over the number of possible CPUs.
+    pub const CACHE_SLOTS: &str = "CACHE_SLOTS";
 }

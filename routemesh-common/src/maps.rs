@@ -8,6 +8,10 @@ use crate::OUTCOME_ROOM;
 pub mod map_names {
     /// LPM trie: prefix of an address to [`super::Route`].
     pub const ROUTES: &str = "ROUTES";
+    /// Array of one [`super::TableState`].
+    pub const TABLE_STATE: &str = "TABLE_STATE";
+    /// Array: CPU × slot to [`super::CachedRoute`].
+    pub const ROUTE_CACHE: &str = "ROUTE_CACHE";
     /// Array: slot to [`super::NextHop`].
     pub const NEXT_HOPS: &str = "NEXT_HOPS";
     /// Hash: underlay address of a peer to 1 (`u8`).
@@ -58,6 +62,8 @@ macro_rules! map_types {
 
 map_types! {
     Route = 12;
+    TableState = 16;
+    CachedRoute = 40;
     NextHop = 104;
     TunnelSettings = 16;
     Endpoint = 24;
@@ -72,6 +78,8 @@ map_types! {
 pub struct RouteKind(pub u8);
 
 impl RouteKind {
+    /// No route: what the cache remembers of an address that has none.
+    pub const NONE: Self = Self(0);
     /// To the next hop in slot [`Route::target`].
     pub const DIRECT: Self = Self(1);
     /// Dropped without a word.
@@ -80,6 +88,30 @@ impl RouteKind {
     pub const LOCAL: Self = Self(3);
     /// An address of this host itself: the stack has it.
     pub const HOST: Self = Self(4);
+}
+
+/// The state of the route trie; the only entry of its map.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct TableState {
+    /// Goes up after every change of the trie: what was cached before is stale.
+    pub generation: u64,
+    /// 1 when the trie is large enough for the cache to be quicker.
+    pub cached: u64,
+}
+
+/// What the trie answered for an address, as one CPU remembers it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub struct CachedRoute {
+    /// The address, as two words in memory order.
+    pub dst: [u64; 2],
+    /// The trie's generation when it was asked. 0 is never one.
+    pub generation: u64,
+    /// The answer; of kind 0 when there was none.
+    pub route: Route,
+    /// Zero.
+    pub reserved: u32,
 }
 
 /// An address family.

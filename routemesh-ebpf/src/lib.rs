@@ -4,6 +4,8 @@
 //! packet meets them.
 #![no_std]
 
+mod hash;
+
 pub mod packet;
 pub mod wire;
 

@@ -9,7 +9,10 @@ pub use network_types::{
     ip::{Ipv4Hdr, Ipv6Hdr},
 };
 
-use crate::icmp::{ICMP_QUOTE, ICMPV6_QUOTE};
+use crate::{
+    hash::mix,
+    icmp::{ICMP_QUOTE, ICMPV6_QUOTE},
+};
 
 /// A type that packet bytes may be read as.
 ///
@@ -100,6 +103,21 @@ impl Address {
             u64::from_ne_bytes([a, b, c, d, e, f, g, h]),
             u64::from_ne_bytes([i, j, k, l, m, n, o, p]),
         ])
+    }
+
+    /// The address as two words in memory order.
+    #[must_use]
+    #[inline(always)]
+    pub const fn double_words(self) -> [u64; 2] {
+        self.0
+    }
+
+    /// A number of 32 bits for the address; the upper ones are spread best.
+    #[must_use]
+    #[inline(always)]
+    pub const fn hash(self) -> u32 {
+        let [a, b, c, d] = self.words();
+        mix(mix(mix(a, b), c), d)
     }
 
     /// The address as four words in memory order.

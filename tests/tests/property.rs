@@ -33,8 +33,12 @@ type Table = BTreeMap<Prefix, (Target, u32)>;
 
 #[test]
 fn the_datapath_agrees_with_a_model_of_ten_lines() {
-    let case = (vec((prefix(), target()), 0..40), vec(packet(), 1..30));
-    check(64, case, |rig, (routes, packets)| {
+    let case = (
+        vec((prefix(), target()), 0..40),
+        vec(packet(), 1..30),
+        any::<bool>(),
+    );
+    check(96, case, |rig, (routes, packets, cached)| {
         let counted = routes.iter().zip(COUNTERS..);
         let table: Table = counted
             .map(|((dst, to), slot)| (*dst, (*to, slot)))
@@ -42,6 +46,9 @@ fn the_datapath_agrees_with_a_model_of_ten_lines() {
         for (dst, (target, slot)) in &table {
             rig.set_route(*dst, *target, *slot);
         }
+        // As of a large table, or of a small one: the cache must not remember the one before.
+        let count = if *cached { usize::MAX } else { 0 };
+        rig.datapath.routes_changed(count).unwrap();
         let rows: Vec<Row> = packets
             .iter()
             .map(|packet| model(&table, packet.dst(&table), packet.ttl))

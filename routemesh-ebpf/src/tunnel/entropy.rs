@@ -4,6 +4,7 @@ use routemesh_common::{Family, Outcome};
 
 use super::ip_length;
 use crate::{
+    hash::mix,
     packet::Packet,
     parse::Datagram,
     wire::{ETH_LEN, IpProto, Ipv4Hdr, Ipv6Hdr},
@@ -42,12 +43,6 @@ fn ports(packet: &impl Packet, datagram: &Datagram) -> u32 {
         }
         _ => 0,
     }
-}
-
-/// A step of multiplicative hashing: the upper bits of the product depend on all of the factors.
-#[inline(always)]
-fn mix(hash: u32, word: u32) -> u32 {
-    (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b1)
 }
 
 #[inline(always)]

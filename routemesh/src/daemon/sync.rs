@@ -124,6 +124,9 @@ impl Daemon {
                 self.table.failed(change);
             }
         }
+        if !changes.is_empty() {
+            failures.note(self.datapath.routes_changed(self.table.installed()));
+        }
         failures.note(self.datapath.clear_route_counters(&cleared));
         self.forget_hops();
         self.forget_peers(failures);

@@ -24,7 +24,7 @@ use aya::{
 };
 use routemesh_common::{
     ENDPOINT_SLOTS, Endpoint, INTERFACE_SLOTS, Interface, NEXT_HOP_SLOTS, NextHop, OUTCOME_SLOTS,
-    PEER_SLOTS, Route, TunnelSettings, globals, map_names,
+    PEER_SLOTS, Route, TableState, TunnelSettings, globals, map_names,
 };
 
 use self::{counters::Counters, pins::Pins};
@@ -42,11 +42,19 @@ pub use test_run::{Arrival, Decision, Run};
 /// The object with the programs, as built for this binary.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/datapath.o"));
 
+/// Routes from which on the cache is quicker than the trie.
+const CACHED_FROM: usize = 128;
+/// Bounds of the routes a CPU remembers, of 40 bytes each: half as many as there may be routes.
+const LEAST_CACHE: u32 = 1_024;
+const MOST_CACHE: u32 = 65_536;
+
 /// Programs and maps in the kernel, and the links that attach them.
 pub struct Datapath {
     ebpf: Ebpf,
     pins: Pins,
     routes: LpmTrie<MapData, [u8; 16], Route>,
+    table_state: Array<MapData, TableState>,
+    generation: u64,
     next_hops: Array<MapData, NextHop>,
     peers: HashMap<MapData, [u8; 16], u8>,
     tunnel_settings: Array<MapData, TunnelSettings>,
@@ -70,12 +78,16 @@ impl Datapath {
         let cpus = u32::try_from(cpus).context("count CPUs")?;
         // Slot 0 is for routes nobody asks about.
         let slots = route_limit + 1;
+        let cache_slots = (route_limit / 2).next_power_of_two();
+        let cache_slots = cache_slots.clamp(LEAST_CACHE, MOST_CACHE);
         let mut ebpf = EbpfLoader::new()
             .btf(None)
             .map_max_entries(map_names::ROUTES, route_limit)
+            .map_max_entries(map_names::ROUTE_CACHE, cache_slots * cpus)
             .map_max_entries(map_names::OUTCOMES, OUTCOME_SLOTS * cpus)
             .map_max_entries(map_names::ROUTE_COUNTERS, slots * cpus)
             .override_global(globals::ROUTE_SLOTS, &slots, true)
+            .override_global(globals::CACHE_SLOTS, &cache_slots, true)
             .override_global(aya_log::LEVEL, if log { &log::ON } else { &log::OFF }, true)
             .load(OBJECT)
             .context("load the kernel programs' maps")?;
@@ -88,6 +100,8 @@ impl Datapath {
         )?;
         Ok(Self {
             routes: typed(&mut ebpf, map_names::ROUTES)?,
+            table_state: typed(&mut ebpf, map_names::TABLE_STATE)?,
+            generation: 0,
             next_hops: typed(&mut ebpf, map_names::NEXT_HOPS)?,
             peers: typed(&mut ebpf, map_names::PEERS)?,
             tunnel_settings: typed(&mut ebpf, map_names::TUNNEL_SETTINGS)?,
@@ -124,6 +138,22 @@ impl Datapath {
     /// When the kernel refuses.
     pub fn remove_route(&mut self, dst: Prefix) -> Result<()> {
         gone(self.routes.remove(&trie_key(dst))).with_context(|| format!("remove route {dst}"))
+    }
+
+    /// Tells the programs that routes changed, and that `count` are in the trie now. Until then
+    /// a CPU may go by what it remembers of the table before.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn routes_changed(&mut self, count: usize) -> Result<()> {
+        self.generation += 1;
+        let state = TableState {
+            generation: self.generation,
+            cached: u64::from(count > CACHED_FROM),
+        };
+        self.table_state
+            .set(0, state, 0)
+            .context("tell of changed routes")
     }
 
     /// Describes the next hop that routes with this slot as target use.

@@ -7,7 +7,7 @@ use routemesh_tests::program::in_rig;
 /// half of a budget is used on 6.18.
 #[test]
 fn the_programs_are_far_below_the_verifiers_limit() {
-    for (hook, budget) in [(Hook::Tc, 40_000), (Hook::Xdp, 40_000)] {
+    for (hook, budget) in [(Hook::Tc, 60_000), (Hook::Xdp, 40_000)] {
         in_rig(move |rig| {
             let followed = rig.datapath.verified_instructions(hook).unwrap();
             let followed = followed.expect("kernels from 5.16 on tell");

@@ -10,17 +10,22 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use routemesh_common::{
-    Counter, ENDPOINT_SLOTS, Endpoint, Family, INTERFACE_SLOTS, Interface, NEXT_HOP_SLOTS, NextHop,
-    OUTCOME_SLOTS, Outcome, PEER_SLOTS, Route, TokenBucket, TunnelSettings,
+    CachedRoute, Counter, ENDPOINT_SLOTS, Endpoint, Family, INTERFACE_SLOTS, Interface,
+    NEXT_HOP_SLOTS, NextHop, OUTCOME_SLOTS, Outcome, PEER_SLOTS, Route, RouteKind, TableState,
+    TokenBucket, TunnelSettings,
 };
 use routemesh_ebpf::wire::Address;
 
 const ON_DEMAND: usize = BPF_F_NO_PREALLOC as usize;
 const MAPPABLE: usize = BPF_F_MMAPABLE as usize;
 
-// The loader sets the lengths of ROUTES, OUTCOMES and ROUTE_COUNTERS.
+// The loader sets the lengths of ROUTES, ROUTE_CACHE, OUTCOMES and ROUTE_COUNTERS.
 #[btf_map]
 static ROUTES: LpmTrie<[u32; 4], Route, 1> = LpmTrie::new();
+#[btf_map]
+static TABLE_STATE: Array<TableState, 1> = Array::new();
+#[btf_map]
+static ROUTE_CACHE: Array<CachedRoute, 1> = Array::new();
 #[btf_map]
 static NEXT_HOPS: Array<NextHop, { NEXT_HOP_SLOTS as usize }> = Array::new();
 #[btf_map]
@@ -44,6 +49,8 @@ static ICMP_BUDGET: PerCpuArray<TokenBucket, 1> = PerCpuArray::new();
 
 #[unsafe(no_mangle)]
 static ROUTE_SLOTS: u32 = 1;
+#[unsafe(no_mangle)]
+static CACHE_SLOTS: u32 = 1;
 
 /// What is known of the interface a packet came in by.
 #[inline(always)]
@@ -61,16 +68,53 @@ struct TrieKey {
     key: Key<[u32; 4]>,
 }
 
-/// The route of the longest prefix that holds `address`.
+/// The route of the longest prefix that holds `address`, to be used before the next look-up.
 #[inline(always)]
 pub(crate) fn route(address: Address, family: Family) -> Option<&'static Route> {
+    let route = match TABLE_STATE.get(0) {
+        Some(state) if state.cached == 1 => cached(address, state.generation)?,
+        _ => longest_match(address)?,
+    };
+    // `::/0` holds every IPv4-mapped address too.
+    (route.family == family).then_some(route)
+}
+
+/// What the trie says of the address, or said to this CPU before: a trie of many routes takes
+/// time. `generation` was read before the trie is, so what is remembered of a trie that changes
+/// at this moment is stale at once.
+#[inline(always)]
+fn cached(address: Address, generation: u64) -> Option<&'static Route> {
+    // SAFETY: a global of the object; volatile because the loader writes it before loading.
+    let slots = unsafe { core::ptr::read_volatile(&raw const CACHE_SLOTS) };
+    let slot = (address.hash() >> 16) & (slots - 1);
+    let entry = ROUTE_CACHE.get_ptr_mut(cpu() * slots + slot)?;
+    // SAFETY: the element is of this CPU, a program is not interrupted by another on it, and what
+    // was returned before is not used any more.
+    let entry = unsafe { &mut *entry };
+    if entry.generation != generation || entry.dst != address.double_words() {
+        entry.route = longest_match(address).copied().unwrap_or(NO_ROUTE);
+        entry.dst = address.double_words();
+        entry.generation = generation;
+    }
+    (entry.route.kind != RouteKind::NONE).then_some(&entry.route)
+}
+
+const NO_ROUTE: Route = Route {
+    kind: RouteKind::NONE,
+    family: Family::V4,
+    source: 0,
+    reserved: 0,
+    target: 0,
+    counter: 0,
+};
+
+#[inline(always)]
+fn longest_match(address: Address) -> Option<&'static Route> {
     let key = TrieKey {
         before: 0,
         key: Key::new(128, address.words()),
     };
-    let route = ROUTES.get(&key.key)?;
-    // `::/0` holds every IPv4-mapped address too.
-    (route.family == family).then_some(route)
+    ROUTES.get(&key.key)
 }
 
 /// The container with that address, where it is known.
