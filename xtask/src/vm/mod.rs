@@ -81,9 +81,12 @@ fn script(binaries: &[Binary], filter: Option<&str>) -> String {
         } else {
             "--color=never"
         };
-        let threads = format!("--test-threads={}", guest::processors());
+        let threads = format!("--test-threads={}", guest::PROCESSORS);
         let mut arguments = String::new();
-        for word in filter.into_iter().chain([threads.as_str(), colour]) {
+        for word in filter
+            .into_iter()
+            .chain([threads.as_str(), colour, "--show-output"])
+        {
             let _ = write!(arguments, " {}", quoted(word));
         }
         for (test, _) in SKIPPED {
