@@ -1,6 +1,10 @@
 //! Attaching the programs to interfaces.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, anyhow};
 use aya::{
@@ -8,6 +12,7 @@ use aya::{
     programs::{
         Program, ProgramError, SchedClassifier, TcAttachType, Xdp, XdpMode,
         links::{FdLink, LinkError, PinnedLink},
+        xdp::XdpLinkId,
     },
     util::KernelVersion,
 };
@@ -80,12 +85,12 @@ impl Datapath {
             Hook::Tc => self.attach_clsact(name, &pin),
             // A device has XDP in one mode only: what another run left in the other must go.
             Hook::Xdp => {
-                self.detach(Hook::XdpGeneric, ifindex)?;
-                self.attach_xdp(ifindex, XdpMode::Driver, &pin)
+                let bound = self.let_go(Hook::XdpGeneric, ifindex)?;
+                self.attach_xdp(ifindex, XdpMode::Driver, &pin, bound)
             }
             Hook::XdpGeneric => {
-                self.detach(Hook::Xdp, ifindex)?;
-                self.attach_xdp(ifindex, XdpMode::Skb, &pin)
+                let bound = self.let_go(Hook::Xdp, ifindex)?;
+                self.attach_xdp(ifindex, XdpMode::Skb, &pin, bound)
             }
         }
         .with_context(|| format!("attach {} to {name}", hook.name()))
@@ -97,6 +102,16 @@ impl Datapath {
     /// Why the kernel refused.
     pub fn detach(&mut self, hook: Hook, ifindex: u32) -> Result<()> {
         super::detach::one(ifindex, &self.pins.link(hook, ifindex))
+    }
+
+    /// Detaches from the hook, if there is anything; tells for how long the kernel may need to
+    /// do so, which it does in a worker of its own (`bpf_link_put`).
+    fn let_go(&mut self, hook: Hook, ifindex: u32) -> Result<Duration> {
+        if !self.pins.link(hook, ifindex).exists() {
+            return Ok(Duration::ZERO);
+        }
+        self.detach(hook, ifindex)?;
+        Ok(Duration::from_secs(2))
     }
 
     /// The links that are pinned, by this process or one before it.
@@ -125,11 +140,17 @@ impl Datapath {
         Ok(Attached::Clsact)
     }
 
-    fn attach_xdp(&mut self, ifindex: u32, mode: XdpMode, pin: &Path) -> Result<Attached> {
+    fn attach_xdp(
+        &mut self,
+        ifindex: u32,
+        mode: XdpMode,
+        pin: &Path,
+        bound: Duration,
+    ) -> Result<Attached> {
         let program: &mut Xdp = typed(&mut self.ebpf, programs::XDP)?;
         let link = match pinned(pin)? {
             Some(old) => program.attach_to_link(old.try_into().context("take over its link")?)?,
-            None => program.attach_to_if_index(ifindex, mode).map_err(explain)?,
+            None => attach_anew(program, ifindex, mode, bound).map_err(explain)?,
         };
         keep(program.take_link(link)?.try_into()?, pin)?;
         Ok(if mode == XdpMode::Skb {
@@ -160,6 +181,27 @@ where
         .with_context(|| format!("the object has no program {name}"))?
         .try_into()
         .with_context(|| format!("program {name} has another type than this build expects"))
+}
+
+/// Attaches, at most `bound` later where the other mode is still in the way.
+fn attach_anew(
+    program: &mut Xdp,
+    ifindex: u32,
+    mode: XdpMode,
+    bound: Duration,
+) -> Result<XdpLinkId, ProgramError> {
+    let start = Instant::now();
+    loop {
+        match program.attach_to_if_index(ifindex, mode) {
+            Err(ProgramError::SyscallError(refused))
+                if refused.io_error.raw_os_error() == Some(libc::EEXIST)
+                    && start.elapsed() < bound =>
+            {
+                thread::sleep(Duration::from_millis(1));
+            }
+            result => return result,
+        }
+    }
 }
 
 fn pinned(pin: &Path) -> Result<Option<FdLink>> {
