@@ -49,7 +49,7 @@ impl Footprint {
     /// Whether there are programs, maps and pins at all.
     #[must_use]
     pub fn is_real(&self) -> bool {
-        !self.programs.is_empty() && !self.maps.is_empty() && !files(&self.bpffs).is_empty()
+        !self.programs.is_empty() && !self.maps.is_empty() && !contents(&self.bpffs).is_empty()
     }
 
     /// How many programs and maps there were.
@@ -71,7 +71,7 @@ impl Footprint {
         left.extend(still("map", &self.maps, maps));
         left.extend(attached(&self.node)?.into_iter().map(|(_, what)| what));
         left.extend(
-            files(&self.bpffs)
+            contents(&self.bpffs)
                 .iter()
                 .map(|pin| pin.display().to_string()),
         );
@@ -161,17 +161,15 @@ fn open(pid: u32, field: &str) -> Result<BTreeSet<u32>> {
         .collect())
 }
 
-/// All files under `folder`.
-fn files(folder: &Path) -> Vec<PathBuf> {
+/// All that is under `folder`: pins are files there, records of filters are folders.
+fn contents(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries
-        .map(|entry| entry.path())
-        .flat_map(|path| {
-            if path.is_dir() {
-                files(&path)
-            } else {
-                vec![path]
-            }
+        .flat_map(|entry| {
+            let path = entry.path();
+            let mut found = contents(&path);
+            found.push(path);
+            found
         })
         .collect()
 }
