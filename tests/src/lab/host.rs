@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 
-use super::{Container, Network, Node, Wire};
+use super::{Container, Network, Node, Wire, process};
 
 /// A host of the lab.
 pub struct Host {
@@ -61,6 +61,22 @@ impl Host {
     /// When the host has an interface of that name.
     pub fn plug(&self, interface: &str, wire: &Wire) -> Result<()> {
         wire.plug(self, interface)
+    }
+
+    /// Makes a network interface of the machine the host's uplink `eth0`, with its addresses on
+    /// `wire`, although plugged in elsewhere. It goes back to the machine when the host goes.
+    ///
+    /// # Errors
+    /// When the machine has no such interface.
+    pub fn adopt(&self, interface: &str, wire: &Wire) -> Result<()> {
+        let namespace = self.path();
+        let words = ["link", "set", "dev", interface, "down"];
+        process::run("ip", words)?;
+        let words = [
+            "link", "set", "dev", interface, "name", "eth0", "netns", &namespace,
+        ];
+        process::run("ip", words)?;
+        wire.address_interface(self, "eth0")
     }
 
     /// Lays a cable between this host and another: `interface` at both ends, and the

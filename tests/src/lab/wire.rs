@@ -61,6 +61,11 @@ impl Wire {
              link set {port} master br0 up",
             host.path()
         ))?;
+        self.address_interface(host, interface)
+    }
+
+    /// Gives an interface of `host` its addresses on this wire, and takes it up.
+    pub(super) fn address_interface(&self, host: &Host, interface: &str) -> Result<()> {
         host.ip(&format!(
             "addr add {}/24 dev {interface}\n\
              addr add {}/64 dev {interface} nodad\n\

@@ -41,6 +41,9 @@ const PATIENCE: u32 = 600;
 /// runs them side by side, and the kernel patches itself while it boots.
 pub(super) const PROCESSORS: u32 = 2;
 
+/// How many network interfaces a guest has, `eth0` and so on, all on one wire and on no other.
+pub(super) const NICS: u32 = 3;
+
 /// What `timeout` ends with when it had to end the guest.
 const TIMED_OUT: i32 = 124;
 
@@ -114,6 +117,15 @@ fn emulator(kernel: &Kernel, initrd: &Path, console: &Path) -> Command {
         .arg("-initrd")
         .arg(initrd)
         .args(["-append", "console=ttyS0 panic=-1 quiet"]);
+    for nic in 0..NICS {
+        command
+            .arg("-netdev")
+            .arg(format!("hubport,id=wire{nic},hubid=0"))
+            .arg("-device")
+            .arg(format!(
+                "virtio-net-pci,netdev=wire{nic},mac=52:54:00:00:00:{nic:02x}"
+            ));
+    }
     command
 }
 

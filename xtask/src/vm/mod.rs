@@ -20,6 +20,10 @@ use self::{
 };
 use crate::{packages, process::target, tally::Tally};
 
+/// Tells the tests of network interfaces of the machine, with drivers, that are theirs alone. The
+/// tests that need them are ignored elsewhere.
+const NICS: &str = "ROUTEMESH_TEST_NICS";
+
 /// Runs those tests of `package` that depend on the kernel, and whose name contains `filter`,
 /// on one kernel after the other; their output is shown as it comes.
 ///
@@ -68,7 +72,8 @@ fn on(version: &str, script: &str) -> Result<Tally> {
 
 /// A shell script that runs the tests and ends with 1 if any failed.
 fn script(binaries: &[Binary], filter: Option<&str>) -> String {
-    let mut script = "failed=0\n".to_owned();
+    let nics: Vec<_> = (0..guest::NICS).map(|nic| format!("eth{nic}")).collect();
+    let mut script = format!("failed=0\nexport {NICS}='{}'\n", nics.join(" "));
     for Binary {
         name,
         path,
@@ -83,10 +88,12 @@ fn script(binaries: &[Binary], filter: Option<&str>) -> String {
         };
         let threads = format!("--test-threads={}", guest::PROCESSORS);
         let mut arguments = String::new();
-        for word in filter
-            .into_iter()
-            .chain([threads.as_str(), colour, "--show-output"])
-        {
+        for word in filter.into_iter().chain([
+            threads.as_str(),
+            colour,
+            "--show-output",
+            "--include-ignored",
+        ]) {
             let _ = write!(arguments, " {}", quoted(word));
         }
         for (test, _) in SKIPPED {
