@@ -19,8 +19,9 @@ use crate::{
 /// Which tests to run.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Run only the tests whose name contains this
-    filter: Option<String>,
+    /// Run only the tests whose name contains one of these
+    #[arg(value_name = "FILTER")]
+    filters: Vec<String>,
     /// Run those that depend on the kernel, and no others, on this packaged kernel, as 6.1, in an
     /// emulated machine; can be given several times
     #[arg(long, value_name = "VERSION", conflicts_with_all = ["long", "unprivileged"])]
@@ -53,7 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         };
         cargo_test(options, left_out)?
     } else {
-        vm::test(&options.kernel, PRIVILEGED, options.filter.as_deref())?
+        vm::test(&options.kernel, PRIVILEGED, &options.filters)?
     };
     println!(
         "\ntest: {} ignored, {:.1} s",
@@ -81,8 +82,12 @@ fn complaint(options: &Options, tally: &Tally, privileged: bool) -> Option<Strin
             "{PRIVILEGED} was left out, it needs root; --unprivileged says that this is meant"
         ));
     }
-    let filter = options.filter.as_ref().filter(|_| tally.passed == 0)?;
-    Some(format!("no test's name contains `{filter}`"))
+    (tally.passed == 0 && !options.filters.is_empty()).then(|| {
+        format!(
+            "no test's name contains `{}`",
+            options.filters.join("` or `")
+        )
+    })
 }
 
 /// Runs the workspace's tests but those left out, showing their output as it comes.
@@ -92,7 +97,7 @@ fn cargo_test(options: &Options, left_out: &[&str]) -> Result<Tally> {
         .args(["--workspace", "--no-fail-fast"])
         .args(left_out)
         .arg("--")
-        .args(&options.filter);
+        .args(&options.filters);
     if stdout().is_terminal() {
         command.arg("--color=always");
     }
@@ -133,7 +138,7 @@ mod tests {
             ..Tally::default()
         };
         let options = |filter: Option<&str>, unprivileged| Options {
-            filter: filter.map(str::to_owned),
+            filters: filter.map(str::to_owned).into_iter().collect(),
             kernel: Vec::new(),
             long: false,
             unprivileged,

@@ -24,13 +24,13 @@ use crate::{packages, process::target, tally::Tally};
 /// tests that need them are ignored elsewhere.
 const NICS: &str = "ROUTEMESH_TEST_NICS";
 
-/// Runs those tests of `package` that depend on the kernel, and whose name contains `filter`,
-/// on one kernel after the other; their output is shown as it comes.
+/// Runs those tests of `package` that depend on the kernel, and whose name contains one of
+/// `filters`, if there are any, on one kernel after the other; their output is shown as it comes.
 ///
 /// # Errors
 ///
 /// If a kernel cannot be had or does not boot, or what runs in it does not end in time.
-pub(crate) fn test(kernels: &[String], package: &str, filter: Option<&str>) -> Result<Tally> {
+pub(crate) fn test(kernels: &[String], package: &str, filters: &[String]) -> Result<Tally> {
     packages::need(packages::VM)?;
     let mut binaries = binaries::of(package)?;
     binaries.retain(|binary| LEFT_OUT.iter().all(|(name, _)| *name != binary.name));
@@ -38,7 +38,7 @@ pub(crate) fn test(kernels: &[String], package: &str, filter: Option<&str>) -> R
     for (name, reason) in LEFT_OUT.iter().chain(SKIPPED) {
         println!("vm: without {name}: {reason}");
     }
-    let script = script(&binaries, filter);
+    let script = script(&binaries, filters);
     let mut tally = Tally::default();
     for version in kernels {
         tally += on(version, &script).with_context(|| format!("kernel {version}"))?;
@@ -71,34 +71,16 @@ fn on(version: &str, script: &str) -> Result<Tally> {
 }
 
 /// A shell script that runs the tests and ends with 1 if any failed.
-fn script(binaries: &[Binary], filter: Option<&str>) -> String {
+fn script(binaries: &[Binary], filters: &[String]) -> String {
     let nics: Vec<_> = (0..guest::NICS).map(|nic| format!("eth{nic}")).collect();
     let mut script = format!("failed=0\nexport {NICS}='{}'\n", nics.join(" "));
+    let arguments = arguments(filters);
     for Binary {
         name,
         path,
         directory,
     } in binaries
     {
-        // The guest's serial line looks like a terminal to the tests, whatever it ends in.
-        let colour = if stdout().is_terminal() {
-            "--color=always"
-        } else {
-            "--color=never"
-        };
-        let threads = format!("--test-threads={}", guest::PROCESSORS);
-        let mut arguments = String::new();
-        for word in filter.into_iter().chain([
-            threads.as_str(),
-            colour,
-            "--show-output",
-            "--include-ignored",
-        ]) {
-            let _ = write!(arguments, " {}", quoted(word));
-        }
-        for (test, _) in SKIPPED {
-            let _ = write!(arguments, " --skip {}", quoted(test));
-        }
         let (path, directory) = (path.display().to_string(), directory.display().to_string());
         let _ = writeln!(
             script,
@@ -108,6 +90,27 @@ fn script(binaries: &[Binary], filter: Option<&str>) -> String {
         );
     }
     script + "exit $failed\n"
+}
+
+/// What every test binary is told.
+fn arguments(filters: &[String]) -> String {
+    // The guest's serial line looks like a terminal to the tests, whatever it ends in.
+    let colour = if stdout().is_terminal() {
+        "always"
+    } else {
+        "never"
+    };
+    let mut arguments = format!(
+        " --test-threads={} --color={colour} --show-output --include-ignored",
+        guest::PROCESSORS
+    );
+    for filter in filters {
+        let _ = write!(arguments, " {}", quoted(filter));
+    }
+    for (test, _) in SKIPPED {
+        let _ = write!(arguments, " --skip {}", quoted(test));
+    }
+    arguments
 }
 
 /// A word that a shell takes as it is.
@@ -126,8 +129,9 @@ mod tests {
             path: "/t/it's".into(),
             directory: "/w/tests".into(),
         };
-        let script = script(&[binary], Some("tc::"));
-        assert!(script.contains("cd '/w/tests' && '/t/it'\\''s' 'tc::' '--test-threads="));
+        let script = script(&[binary], &["tc::".to_owned()]);
+        assert!(script.contains("cd '/w/tests' && '/t/it'\\''s' --test-threads="));
+        assert!(script.contains(" 'tc::' --skip "));
         assert!(script.ends_with("exit $failed\n"));
     }
 }
