@@ -123,6 +123,11 @@ fn exit_codes_tell_failures_apart() {
         2,
         "host bits"
     );
+    assert_eq!(
+        code(&["route", "add", "fd00:1::/64", "via", "192.168.100.2"]),
+        2,
+        "an IPv6 route needs an IPv6 next hop, or a tunnel"
+    );
     assert_eq!(code(&["route", "fly"]), 2, "no such verb");
     assert_eq!(
         code(&["--socket", "/nowhere/socket", "status"]),

@@ -167,7 +167,7 @@ impl Checker {
         let action = if table.blackhole {
             self.blackhole(span, target)
         } else {
-            self.target(span, target)
+            self.target((span, dst), target)
         };
         Some(Route {
             dst: dst?,
@@ -176,11 +176,11 @@ impl Checker {
         })
     }
 
-    fn target(&mut self, dst: Span, target: Target) -> Option<Action> {
+    fn target(&mut self, dst: (Span, Option<Prefix>), target: Target) -> Option<Action> {
         let Some(via) = target.via else {
             self.report.push(
                 Problem::new("this route leads nowhere")
-                    .at(dst, "neither `via` nor `blackhole`")
+                    .at(dst.0, "neither `via` nor `blackhole`")
                     .help("add `via = \"ADDRESS\"` to send packets on, or `blackhole = true` to drop them"),
             );
             return None;
@@ -191,7 +191,13 @@ impl Checker {
             .map_or(Some(Mode::default()), |mode| self.mode(&mode));
         let vtep_mac = target.vtep_mac.and_then(|mac| self.vtep_mac(&mac, mode?));
         let address = rules::address(via.as_ref())
-            .and_then(|address| rules::next_hop(address).map(|()| address));
+            .and_then(|address| rules::next_hop(address).map(|()| address))
+            .and_then(|address| match (dst.1, mode) {
+                (Some(dst), Some(mode)) => {
+                    rules::next_hop_family(dst, address, mode).map(|()| address)
+                }
+                (None, _) | (_, None) => Ok(address),
+            });
         let via = self.accept(self.place(&via), address)?;
         Some(Action::Via {
             via,

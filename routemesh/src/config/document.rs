@@ -92,7 +92,8 @@ pub(super) struct RouteTable {
     /// Destinations the route is for.
     #[schemars(with = "Prefix")]
     pub(super) dst: Spanned<String>,
-    /// Address of the next hop: on the link of an uplink, or at the other end of a tunnel.
+    /// Address of the next hop: on the link of an uplink, or at the other end of a tunnel. For an
+    /// IPv6 route without a tunnel it is an IPv6 address.
     #[serde(default)]
     #[schemars(with = "std::net::IpAddr", extend("x-default" = "none"))]
     pub(super) via: Option<Spanned<String>>,

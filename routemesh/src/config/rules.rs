@@ -65,6 +65,7 @@ pub fn route(route: &Route) -> Result<(), Wrong> {
     } = &route.action
     {
         next_hop(*via)?;
+        next_hop_family(route.dst, *via, *mode)?;
         dev.as_deref().map_or(Ok(()), interface)?;
         vtep.map_or(Ok(()), |mac| vtep_mac(mac, *mode))?;
     }
@@ -176,6 +177,19 @@ pub(super) fn next_hop(via: IpAddr) -> Result<(), Wrong> {
         format!("{kind} address"),
         "a next hop is another host's own address on the link of an uplink",
     ))
+}
+
+/// Whether packets for `dst` can go by way of `via`. The kernel sends IPv6 packets to IPv6
+/// neighbours only; IPv4 packets go to both, and what is in a tunnel is of the tunnel's family.
+pub(super) fn next_hop_family(dst: Prefix, via: IpAddr, mode: Mode) -> Result<(), Wrong> {
+    match mode {
+        Mode::Direct | Mode::Auto if dst.is_ipv6() && via.is_ipv4() => Err(Wrong::new(
+            format!("the IPv6 route {dst} cannot go through {via} without a tunnel"),
+            "an IPv4 address",
+            "name the next hop's IPv6 address; or set its mode to vxlan, geneve, gre or ipip",
+        )),
+        Mode::Direct | Mode::Auto | Mode::Tunnel(_) => Ok(()),
+    }
 }
 
 /// Whether an address means something on its own link only.
@@ -394,7 +408,7 @@ mod tests {
         let right = Route {
             dst: "fd00:2::/64".parse().unwrap(),
             action: Action::Via {
-                via: "192.168.100.2".parse().unwrap(),
+                via: "fd00:100::2".parse().unwrap(),
                 dev: Some("eth0".to_owned()),
                 mode: Mode::Direct,
                 vtep_mac: None,
@@ -410,5 +424,20 @@ mod tests {
             super::route(&wrong).unwrap_err().to_string(),
             "1279 is no MTU of an IPv6 route (too small): an MTU is 1280 to 65535 bytes"
         );
+    }
+
+    #[test]
+    fn only_ipv6_packets_in_the_open_need_a_next_hop_of_their_family() {
+        let fits = |dst: &str, via: &str, mode| {
+            next_hop_family(dst.parse().unwrap(), via.parse().unwrap(), mode).is_ok()
+        };
+        let tunnels = Encapsulation::ALL.map(Mode::Tunnel);
+        for mode in tunnels.into_iter().chain([Mode::Direct, Mode::Auto]) {
+            assert!(fits("10.2.0.0/24", "192.168.100.2", mode));
+            assert!(fits("10.2.0.0/24", "fd00:100::2", mode));
+            assert!(fits("fd00:2::/64", "fd00:100::2", mode));
+            let wrapped = matches!(mode, Mode::Tunnel(_));
+            assert_eq!(fits("fd00:2::/64", "192.168.100.2", mode), wrapped);
+        }
     }
 }

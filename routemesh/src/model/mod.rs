@@ -186,7 +186,8 @@ impl JsonSchema for Prefix {
 pub enum Action {
     /// To the next hop `via` by an uplink: `dev`, or the one found.
     Via {
-        /// The next hop's address; its family need not be the route's.
+        /// The next hop's address. Its family need not be the route's; but for an IPv6 route
+        /// without a tunnel it must be IPv6.
         via: IpAddr,
         /// The uplink, where it is named.
         dev: Option<String>,

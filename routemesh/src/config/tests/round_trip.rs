@@ -104,10 +104,10 @@ fn route() -> impl Strategy<Value = Route> {
     let dst = prop_oneof![v4, v6].prop_filter("never routed", |dst| {
         rules::destination(*dst).is_ok() && !in_networks(dst.address())
     });
-    (dst, action(), option::of(1280..=65_535_u32)).prop_map(|(dst, action, mtu)| Route {
-        dst,
-        action,
-        mtu,
+    let route = (dst, action(), option::of(1280..=65_535_u32));
+    let route = route.prop_map(|(dst, action, mtu)| Route { dst, action, mtu });
+    route.prop_filter("not through that next hop", |route| {
+        rules::route(route).is_ok()
     })
 }
 

@@ -208,3 +208,31 @@ error: this route both drops packets and sends them on
 "#,
     );
 }
+
+#[test]
+fn ipv6_packets_need_an_ipv6_next_hop_or_a_tunnel() {
+    shows(
+        r#"[[route]]
+dst = "fd00:2::/64"
+via = "192.168.100.2"
+
+[[route]]
+dst = "fd00:3::/64"
+via = "192.168.100.2"
+mode = "vxlan"
+
+[[route]]
+dst = "10.3.0.0/16"
+via = "fd00:100::2"
+"#,
+        r#"
+error: the IPv6 route fd00:2::/64 cannot go through 192.168.100.2 without a tunnel
+ --> config.toml:3:7
+  |
+3 | via = "192.168.100.2"
+  |       ^^^^^^^^^^^^^^^ an IPv4 address
+  |
+  = help: name the next hop's IPv6 address; or set its mode to vxlan, geneve, gre or ipip
+"#,
+    );
+}
