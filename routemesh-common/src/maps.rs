@@ -67,7 +67,7 @@ map_types! {
     NextHop = 104;
     TunnelSettings = 16;
     Endpoint = 24;
-    Interface = 32;
+    Interface = 36;
     Counter = 16;
     TokenBucket = 16;
 }
@@ -287,6 +287,8 @@ pub struct Interface {
     pub ipv4: [u8; 4],
     /// Source of ICMPv6 errors sent from here; zero when there is no IPv6 address.
     pub ipv6: [u8; 16],
+    /// Largest IP packet the interface carries, in bytes.
+    pub mtu: u32,
 }
 
 /// Packets and their bytes, counted by one CPU.

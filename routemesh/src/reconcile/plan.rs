@@ -209,6 +209,7 @@ fn described(interface: &model::Interface, row: u32) -> Interface {
         row,
         ipv4,
         ipv6,
+        mtu: interface.mtu,
     }
 }
 

@@ -1,6 +1,9 @@
 //! What host A knows by default: interfaces, routes, next hops and containers of both families.
 
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use anyhow::Result;
 use routemesh::{
@@ -24,6 +27,9 @@ pub const ETH1_MAC: [u8; 6] = [0x02, 0, 0, 0xe0, 0xa, 2];
 pub const NEXT_MAC: [u8; 6] = [0x02, 0, 0, 0xe0, 0xc, 1];
 /// MAC of a container that is on no veth pair.
 pub const PEERLESS_MAC: [u8; 6] = [0x02, 0, 0, 0xc0, 0xa, 9];
+
+/// An IPv4 address behind an IPv6 next hop.
+pub const CROSSED: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 80, 0, 2));
 
 /// The two families.
 pub const FAMILIES: [Roles; 2] = [V4, V6];
@@ -121,6 +127,13 @@ impl Roles {
         self.parsed("10.200.0.130", "fd00:10:200:0:8000::2")
     }
 
+    /// A container of this host's second network, of which nothing is known yet. The network
+    /// carries packets of 1400 bytes.
+    #[must_use]
+    pub fn narrow_unlearnt(self) -> IpAddr {
+        self.parsed("10.101.0.14", "fd00:10:101::14")
+    }
+
     /// An address behind a next hop that is not resolved.
     #[must_use]
     pub fn unresolved(self) -> IpAddr {
@@ -131,12 +144,6 @@ impl Roles {
     #[must_use]
     pub fn narrow(self) -> IpAddr {
         self.parsed("10.70.0.2", "fd00:10:70::2")
-    }
-
-    /// An address behind a next hop of the other family.
-    #[must_use]
-    pub fn crossed(self) -> IpAddr {
-        self.parsed("10.80.0.2", "fd00:10:80::2")
     }
 
     /// An address behind an interface that XDP may not send out of.
@@ -267,7 +274,7 @@ pub enum Known {
     Unresolved,
     /// A next hop with a small MTU.
     Narrow,
-    /// A next hop of the other family.
+    /// An IPv4 route through an IPv6 next hop.
     Crossed,
     /// A next hop behind an interface that is no device of XDP's map.
     Portless,
@@ -285,6 +292,11 @@ pub(super) fn fill(datapath: &mut Datapath) -> Result<()> {
     for place in Place::DESCRIBED {
         datapath.set_interface(ifindex(place.interface()), interface(place))?;
     }
+    let narrow = Interface {
+        mtu: 1400,
+        ..interface(Place::Docker)
+    };
+    datapath.set_interface(ifindex("docker1"), narrow)?;
     for roles in FAMILIES {
         next_hops(datapath, roles)?;
         routes(datapath, roles)?;
@@ -312,6 +324,7 @@ fn interface(place: Place) -> Interface {
         row: place.row(),
         ipv4,
         ipv6,
+        mtu: 1500,
     }
 }
 
@@ -370,7 +383,6 @@ fn next_hops(datapath: &mut Datapath, roles: Roles) -> Result<()> {
 }
 
 fn routes(datapath: &mut Datapath, roles: Roles) -> Result<()> {
-    let other = if roles.v6 { V4 } else { V6 };
     for (known, kind, target) in [
         (Known::Network, RouteKind::LOCAL, ifindex("docker0")),
         (Known::SecondNetwork, RouteKind::LOCAL, ifindex("docker1")),
@@ -382,7 +394,8 @@ fn routes(datapath: &mut Datapath, roles: Roles) -> Result<()> {
             slot(roles, UNRESOLVED),
         ),
         (Known::Narrow, RouteKind::DIRECT, slot(roles, NARROW)),
-        (Known::Crossed, RouteKind::DIRECT, slot(other, VIA_B)),
+        // For both families: the kernel sends no IPv6 packets to IPv4 neighbours.
+        (Known::Crossed, RouteKind::DIRECT, slot(V6, VIA_B)),
         (Known::Portless, RouteKind::DIRECT, slot(roles, PORTLESS)),
         (Known::Hole, RouteKind::BLACKHOLE, 0),
         (Known::HoleInRemote, RouteKind::BLACKHOLE, 0),

@@ -8,8 +8,8 @@ use routemesh_tests::{
         STRANGER_MAC, Transport, extension, internet_checksum,
     },
     program::{
-        DOCKER1_MAC, ETH1_MAC, FAMILIES, Known, NEXT_MAC, PEERLESS_MAC, Place, Roles, Row, Target,
-        V4, V6, in_rig, run_all,
+        CROSSED, DOCKER1_MAC, ETH1_MAC, FAMILIES, Known, NEXT_MAC, PEERLESS_MAC, Place, Roles, Row,
+        Target, V4, V6, in_rig, run_all,
     },
 };
 
@@ -84,6 +84,22 @@ fn packets_are_routed_by_the_longest_prefix() {
     });
 }
 
+#[test]
+fn ipv4_packets_go_through_ipv6_next_hops() {
+    let counter = V4.counter(Known::Crossed);
+    in_rig(move |rig| {
+        run_all(
+            rig,
+            &[
+                Row::from_container("to another host", &outbound(V4, CROSSED)).routed(counter),
+                Row::from_wire("transit", &transit(V4, CROSSED))
+                    .routed(counter)
+                    .by_xdp(Decision::Redirect, HOST_A_MAC, HOST_B_MAC),
+            ],
+        );
+    });
+}
+
 fn routes(f: Roles) -> Vec<Row> {
     vec![
         Row::from_container(
@@ -96,11 +112,6 @@ fn routes(f: Roles) -> Vec<Row> {
             &outbound(f, f.specific()),
         )
         .routed(f.counter(Known::Specific)),
-        Row::from_container(
-            format!("{f:?} through a next hop of the other family"),
-            &outbound(f, f.crossed()),
-        )
-        .routed(f.counter(Known::Crossed)),
         Row::from_container(
             format!("{f:?} through a next hop that tc has the kernel resolve"),
             &outbound(f, f.unresolved()),
@@ -142,12 +153,6 @@ fn transits(f: Roles) -> Vec<Row> {
             &transit(f, f.remote()),
         )
         .routed(f.counter(Known::Remote))
-        .by_xdp(Decision::Redirect, HOST_A_MAC, HOST_B_MAC),
-        Row::from_wire(
-            format!("{f:?} through a next hop of the other family"),
-            &transit(f, f.crossed()),
-        )
-        .routed(f.counter(Known::Crossed))
         .by_xdp(Decision::Redirect, HOST_A_MAC, HOST_B_MAC),
         Row::from_wire(
             format!("{f:?} to a next hop that is not resolved"),

@@ -58,18 +58,12 @@ fn expired_on_the_way_out(f: Roles) -> Vec<Row> {
         ("the first fragment", {
             outbound(f, f.remote()).fragment(0, true).payload_of(64)
         }),
-        ("a next hop of the other family", outbound(f, f.crossed())),
     ]
     .into_iter()
     .flat_map(|(what, packet)| [0, 1].map(|ttl| (what, ttl, packet.clone().ttl(ttl))))
     .map(|(what, ttl, packet)| {
-        let known = if what.contains("family") {
-            Known::Crossed
-        } else {
-            Known::Remote
-        };
         Row::from_container(format!("{f:?} TTL {ttl}, {what}"), &packet).answered(
-            f.counter(known),
+            f.counter(Known::Remote),
             Outcome::TtlExceeded,
             from_gateway(f).time_exceeded(&packet.build()),
         )
@@ -135,11 +129,20 @@ fn too_big(f: Roles) -> Vec<Row> {
         }
     };
     let room = 1400 - f.header() as u32;
-    let delivered = inbound(f, f.narrow_container()).payload_of(1450);
-    let delivered = if f.is_v6() {
-        delivered
-    } else {
-        delivered.dont_fragment()
+    let delivered = |dst, bytes: usize| {
+        let packet = inbound(f, dst).payload_of(bytes - f.header() - 8);
+        if f.is_v6() {
+            packet
+        } else {
+            packet.dont_fragment()
+        }
+    };
+    let refused = |what: &str, known, packet: &Packet| {
+        Row::from_wire(format!("{f:?} {what}"), packet).answered(
+            f.counter(known),
+            Outcome::TooBig,
+            from_host(f).too_big(&packet.build(), 1400),
+        )
     };
     vec![
         Row::from_container(format!("{f:?} just small enough"), &sized(f.narrow(), 1400))
@@ -150,11 +153,21 @@ fn too_big(f: Roles) -> Vec<Row> {
             .segment(room - 20 + 1),
         answered("UDP segments a byte too big", &stream(Transport::udp(1, 2)))
             .segment(room - 8 + 1),
-        Row::from_wire(format!("{f:?} too big for a container"), &delivered).answered(
-            f.counter(Known::Network),
-            Outcome::TooBig,
-            from_host(f).too_big(&delivered.build(), 1400),
+        refused(
+            "too big for a container",
+            Known::Network,
+            &delivered(f.narrow_container(), 1401),
         ),
+        refused(
+            "too big for a network, to a container nothing is known of",
+            Known::SecondNetwork,
+            &delivered(f.narrow_unlearnt(), 1401),
+        ),
+        Row::from_wire(
+            format!("{f:?} as big as the network carries, to a container nothing is known of"),
+            &delivered(f.narrow_unlearnt(), 1400),
+        )
+        .delivered_by_neighbour(f.counter(Known::SecondNetwork)),
     ]
 }
 

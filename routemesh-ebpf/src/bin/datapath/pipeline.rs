@@ -224,6 +224,10 @@ fn deliver(
 
 #[inline(always)]
 fn network(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<Sent, Stop> {
+    // A bridge drops what is too big for it without a word.
+    if let Some(network) = maps::interface(route.target) {
+        fits(tc, datagram, network.mtu)?;
+    }
     take(tc, datagram, route)?;
     Ok(Sent {
         outcome: Outcome::DeliveredByNeighbour,
