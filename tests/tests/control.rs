@@ -205,6 +205,33 @@ fn a_reload_applies_the_difference_and_nothing_else() {
 }
 
 #[test]
+fn what_is_fixed_at_the_start_is_said_and_stays() {
+    let (_lab, mut a) = lone_host_with("[limits]\nroutes = 16\n");
+    let shown = a.cli_ok(&["config", "show"]).unwrap();
+    let before = fs::read_to_string(a.config_path()).unwrap();
+    let changed =
+        before.replace("routes = 16", "routes = 17") + "[metrics]\nlisten = \"[::1]:9\"\n";
+    a.write_config(&changed).unwrap();
+    for _ in 0..2 {
+        let said = a.cli_ok(&["reload"]).unwrap();
+        for setting in ["limits.routes", "metrics.listen"] {
+            let line = format!("{setting}: changed; takes effect at the next start");
+            assert!(said.contains(&line), "{said}");
+        }
+    }
+    assert_eq!(a.cli_ok(&["config", "show"]).unwrap(), shown, "in force");
+    a.signal(Signal::SIGHUP).unwrap();
+    eventually("SIGHUP to be heeded", PATIENCE, || {
+        ensure!(a.log().contains("limits.routes: changed"), "{}", a.log());
+        Ok(())
+    })
+    .unwrap();
+    a.write_config(&before).unwrap();
+    let said = a.cli_ok(&["reload"]).unwrap();
+    assert!(!said.contains("changed;"), "{said}");
+}
+
+#[test]
 fn a_bad_file_changes_nothing_and_is_shown_where_it_is_bad() {
     let pair = Pair::new().unwrap();
     let (mut a, _b) = pair.routemesh("tc").unwrap();
@@ -235,9 +262,11 @@ fn a_configuration_is_compared_with_the_host() {
     a.write_config("[[uplink]]\ninterface = \"eth7\"\n")
         .unwrap();
     let path = a.config_path();
-    let checked = a.cli(&["config", "check", path.to_str().unwrap()]).unwrap();
-    assert_eq!(checked.status.code(), Some(2));
-    assert!(stderr(&checked).contains("eth7"), "{}", stderr(&checked));
+    for words in [&["check", path.to_str().unwrap()][..], &["check"]] {
+        let checked = a.cli(&[&["config"], words].concat()).unwrap();
+        assert_eq!(checked.status.code(), Some(2));
+        assert!(stderr(&checked).contains("eth7"), "{}", stderr(&checked));
+    }
     let shown = a.cli_ok(&["config", "show"]).unwrap();
     assert!(shown.contains("interface = \"eth0\""), "{shown}");
 }

@@ -27,9 +27,10 @@ pub struct Arguments {
 enum Verb {
     /// Say what is wrong with a file; on this host too, where the daemon answers
     Check {
-        /// The file
-        #[arg(env = "ROUTEMESH_CONFIG", hide_env_values = true, default_value = DEFAULT_FILE)]
-        file: PathBuf,
+        /// The file; by default the one the daemon has, or where none answers,
+        /// /etc/routemesh/config.toml
+        #[arg(env = "ROUTEMESH_CONFIG", hide_env_values = true)]
+        file: Option<PathBuf>,
     },
     /// Print the configuration in force, all values written out (the default)
     Show {
@@ -46,7 +47,8 @@ enum Verb {
 
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<()> {
     match &arguments.verb {
-        Some(Verb::Check { file }) => check(session, file),
+        Some(Verb::Check { file: Some(file) }) => check(session, file),
+        Some(Verb::Check { file: None }) => check(session, &file_in_use(session)),
         Some(Verb::Show { defaults: true, .. }) => session.output.raw(DEFAULT),
         Some(Verb::Show {
             file: Some(file), ..
@@ -65,6 +67,16 @@ fn load(file: &Path) -> Result<Config> {
 
 fn bad(file: &Path, report: &str) -> Usage {
     Usage(format!("{} cannot be used\n{report}", file.display()))
+}
+
+/// The file the daemon has, or would have. Whether it answers, [`check`] tells.
+fn file_in_use(session: &Session) -> PathBuf {
+    let file = session
+        .client
+        .status()
+        .ok()
+        .and_then(|status| status.config);
+    file.map_or_else(|| DEFAULT_FILE.into(), PathBuf::from)
 }
 
 fn check(session: &Session, file: &Path) -> Result<()> {

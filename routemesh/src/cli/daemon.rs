@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Args;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -53,7 +53,8 @@ pub(super) fn run(socket: &Path, arguments: &Arguments) -> Result<()> {
     start_logging();
     let default = PathBuf::from(DEFAULT_FILE);
     let file = match &arguments.config {
-        Some(path) => Some(path.clone()),
+        // Clients are told of it, and they need not be in the same directory.
+        Some(path) => Some(std::path::absolute(path).context("--config")?),
         None => default.exists().then_some(default),
     };
     daemon::run(&Options {

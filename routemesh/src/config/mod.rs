@@ -138,7 +138,7 @@ impl Config {
         let name = path.display().to_string();
         let text = std::fs::read(path).map_err(|error| {
             let problem = Problem::new(format!("cannot read {name}: {error}"))
-                .help("name another file with --config");
+                .help("name a file that can be read");
             Report::of(Source::new(&name, ""), problem)
         })?;
         match std::str::from_utf8(&text) {

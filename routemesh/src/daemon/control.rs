@@ -68,7 +68,7 @@ impl Control for Daemon {
 
     fn reload(&mut self) -> Result<Reloaded, Error> {
         let invalid = |report: Report| Error::new(ErrorKind::Invalid, report.to_string());
-        let config = self
+        let mut config = self
             .origin
             .read()
             .map_err(|error| Error::new(ErrorKind::Invalid, format!("{error:#}")))?;
@@ -85,6 +85,8 @@ impl Control for Daemon {
         }
         let restart_needed = self.fixed_settings(&config);
         let routes = self.table.set_file(&config.routes);
+        config.limits = self.config.limits;
+        config.metrics = self.config.metrics;
         self.config = config;
         self.actual.refused.clear();
         self.sync();
@@ -131,10 +133,10 @@ impl Daemon {
         config.problems(&self.world).map_or(Ok(()), Err)
     }
 
-    /// Settings that differ and are fixed since the start.
+    /// Settings that differ from those in force, which are fixed since the start.
     fn fixed_settings(&self, config: &Config) -> Vec<String> {
         [
-            ("limits.routes", config.limits.routes != self.route_limit),
+            ("limits.routes", config.limits != self.config.limits),
             ("metrics.listen", config.metrics != self.config.metrics),
         ]
         .into_iter()

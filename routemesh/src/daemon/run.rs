@@ -201,7 +201,12 @@ async fn restarted(daemon: &Mutex<Daemon>, error: &anyhow::Error) -> Result<Foll
 
 fn reload(daemon: &Mutex<Daemon>) {
     match lock(daemon).reload() {
-        Ok(reloaded) => tracing::info!("reloaded: routes {}", reloaded.routes),
+        Ok(reloaded) => {
+            tracing::info!("reloaded: routes {}", reloaded.routes);
+            for setting in reloaded.restart_needed {
+                tracing::warn!("{setting}: changed; takes effect at the next start");
+            }
+        }
         Err(error) => tracing::error!("the old configuration stays in force:\n{error}"),
     }
 }

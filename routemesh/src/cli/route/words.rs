@@ -7,6 +7,10 @@ use crate::{
     model::{Mac, Mode, Prefix},
 };
 
+/// How a route is written, for those who wrote it otherwise.
+const FORM: &str = "a route is written DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] \
+                    [mtu BYTES], or blackhole DST";
+
 /// What `words` ask for: a prefix (or `default`), and in any order `via ADDRESS`, `dev IF`,
 /// `mode MODE`, `vtep-mac MAC`, `mtu BYTES`, `blackhole`. `default` is IPv6's with `ipv6`, or with an IPv6 next hop.
 pub(super) fn parse(op: RouteOp, words: &[&str], ipv6: Option<bool>) -> Result<RouteEdit, String> {
@@ -30,7 +34,8 @@ pub(super) fn parse(op: RouteOp, words: &[&str], ipv6: Option<bool>) -> Result<R
                 let text: String = argument(word, words.next())?;
                 once("a destination", &mut dst, text)?;
             }
-            text => once("a destination", &mut dst, text.to_owned())?,
+            text if dst.is_some() => return Err(format!("'{text}' is a word too many; {FORM}")),
+            text => dst = Some(text.to_owned()),
         }
     }
     let dst = destination(dst.as_deref(), ipv6, via)?;
@@ -62,9 +67,7 @@ fn argument<T: FromStr<Err: Display>>(word: &str, text: Option<&str>) -> Result<
 fn once<T>(word: &str, slot: &mut Option<T>, value: T) -> Result<(), String> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => Err(format!(
-            "{word} is given twice; a route is written DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [mtu BYTES], or blackhole DST"
-        )),
+        Some(_) => Err(format!("{word} is given twice; {FORM}")),
     }
 }
 
@@ -173,7 +176,7 @@ mod tests {
             ),
             (
                 "10.1.0.0/24 via 192.0.2.1 metric 5",
-                "a destination is given twice; a route is written DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [mtu BYTES], or blackhole DST",
+                "'metric' is a word too many; a route is written DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [mtu BYTES], or blackhole DST",
             ),
         ];
         for (line, error) in refused {

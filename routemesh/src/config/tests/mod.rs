@@ -91,7 +91,7 @@ fn the_reference_has_a_row_for_every_key() {
     }
     assert!(page.contains(
         "| `dst` | prefix | required | Destinations the route is for. |\n\
-         | `via` | IP address | none | Address of the next hop: on the link of an uplink, or at the other end of a tunnel. |\n"
+         | `via` | IP address | none | Address of the next hop: on the link of an uplink, or at the other end of a tunnel. For an IPv6 route without a tunnel it is an IPv6 address. |\n"
     ));
     assert!(page.contains("| `dscp` | `copy`, number, 0 to 63 | `\"copy\"` | "));
     assert!(page.contains("| `vtep-mac` | MAC address | "));
@@ -201,7 +201,7 @@ fn a_file_that_cannot_be_read_is_named() {
     assert_eq!(
         report.to_string(),
         "error: cannot read /nonexistent/config.toml: No such file or directory (os error 2)\n \
-         |\n = help: name another file with --config"
+         |\n = help: name a file that can be read"
     );
 }
 
