@@ -152,6 +152,32 @@ fn a_second_daemon_on_the_same_socket_is_refused() {
 }
 
 #[test]
+fn a_second_daemon_on_the_same_pins_is_refused() {
+    let pair = Pair::new().unwrap();
+    let (a, _b) = pair.routemesh("tc").unwrap();
+    let config = a.config_path();
+    let socket = a.folder().join("second.sock");
+    let second = a
+        .cli(&[
+            "daemon",
+            "--detach-on-exit",
+            "--socket",
+            socket.to_str().unwrap(),
+            "--config",
+            config.to_str().unwrap(),
+            "--bpffs",
+            a.bpffs().to_str().unwrap(),
+        ])
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(said.contains("another routemesh daemon pins in"), "{said}");
+    Ping::default()
+        .run(&pair.a.container, pair.b.container.v4())
+        .unwrap();
+}
+
+#[test]
 fn an_interrupted_daemon_leaves_nothing_behind() {
     let pair = Pair::new().unwrap();
     let (mut a, _b) = pair.routemesh("tc").unwrap();

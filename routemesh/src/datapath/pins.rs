@@ -1,7 +1,8 @@
 //! The directory in the BPF file system below which maps and links are pinned.
 
 use std::{
-    fs, io,
+    fs::{self, File, TryLockError},
+    io,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
@@ -22,6 +23,8 @@ const BPFFS: &str = "/sys/fs/bpf";
 #[derive(Debug)]
 pub(super) struct Pins {
     links: PathBuf,
+    /// Held by the daemon whose directory it is: another's would take its links over.
+    _lock: Option<File>,
 }
 
 impl Pins {
@@ -29,7 +32,8 @@ impl Pins {
     ///
     /// # Errors
     /// When it cannot be made, is on another kind of file system, or belongs to someone else:
-    /// who can write there can put programs of their own in our place.
+    /// who can write there can put programs of their own in our place. And when another daemon
+    /// has it.
     pub(super) fn open(directory: &Path) -> Result<Self> {
         mount_bpffs(directory)?;
         make(directory)?;
@@ -42,7 +46,10 @@ impl Pins {
                 directory.display()
             );
         }
-        let pins = Self::at(directory);
+        let pins = Self {
+            _lock: Some(lock(directory)?),
+            ..Self::at(directory)
+        };
         make(&version(directory))?;
         make(&pins.links)?;
         Ok(pins)
@@ -52,6 +59,7 @@ impl Pins {
     pub(super) fn at(directory: &Path) -> Self {
         Self {
             links: version(directory).join("links"),
+            _lock: None,
         }
     }
 
@@ -110,6 +118,21 @@ fn mount_bpffs(directory: &Path) -> Result<()> {
         "{} is not in a BPF file system: name a directory in one with --bpffs, by default {BPFFS}/routemesh",
         directory.display()
     )
+}
+
+/// The kernel lets go of it when the process ends, however it does.
+fn lock(directory: &Path) -> Result<File> {
+    let file = File::open(directory).with_context(|| format!("open {}", directory.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!(
+            "another routemesh daemon pins in {}; stop it first, or name another directory with --bpffs",
+            directory.display()
+        ),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("lock {}", directory.display()))
+        }
+    }
 }
 
 /// Makes a directory that only root may look into, where there is none.
