@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use routemesh_tests::lab::{
-    Capture, Echo, Pair, Ping, Routemesh, Side, has_tcx, tcp_stream, udp_echo,
+    Capture, Echo, Lab, Pair, Ping, Routemesh, Side, has_tcx, tcp_stream, udp_echo,
 };
 
 const MIB: u64 = 1 << 20;
@@ -28,6 +28,7 @@ in_every_mode! {
     a_sender_learns_the_mtu_of_the_uplink
     a_stream_gets_through_a_narrow_uplink
     hosts_still_reach_one_another
+    without_routes_a_host_works_as_before
 }
 
 fn the_uplink_is_in_the_mode_asked_for(mode: &str) {
@@ -150,6 +151,26 @@ fn hosts_still_reach_one_another(mode: &str) {
     }
     let gateway = "10.100.0.1".parse().unwrap();
     Ping::default().run(&pair.a.container, gateway).unwrap();
+}
+
+fn without_routes_a_host_works_as_before(mode: &str) {
+    let lab = Lab::new().unwrap();
+    let (a, b) = (lab.host("a").unwrap(), lab.host("b").unwrap());
+    let config = format!("[[uplink]]\ninterface = \"eth0\"\nmode = \"{mode}\"\n");
+    let _running = Routemesh::start(&a, &config).unwrap();
+    for (from, to) in [(&a, &b), (&b, &a)] {
+        for address in [IpAddr::from(to.v4()), IpAddr::from(to.v6())] {
+            // ARP and neighbour discovery go through the hooks too.
+            a.ip("neigh flush dev eth0").unwrap();
+            b.ip("neigh flush dev eth0").unwrap();
+            Ping::of(3000).run(from, address).unwrap();
+            tcp_stream(from, to, address, MIB).unwrap();
+            let echo = Echo {
+                sizes: &[1, 512, 1400],
+            };
+            udp_echo(from, to, address, echo).unwrap();
+        }
+    }
 }
 
 #[test]
