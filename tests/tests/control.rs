@@ -3,13 +3,13 @@
 use std::{
     fs,
     io::Read,
-    net::TcpStream,
+    net::{TcpStream, UdpSocket},
     process::{Command, Output},
 };
 
 use anyhow::ensure;
 use nix::sys::signal::Signal;
-use routemesh_tests::lab::{Lab, PATIENCE, Pair, Ping, Routemesh, binary, eventually};
+use routemesh_tests::lab::{Lab, Node, PATIENCE, Pair, Ping, Routemesh, binary, eventually};
 use serde_json::Value;
 
 #[test]
@@ -28,6 +28,37 @@ fn a_route_works_as_soon_as_the_answer_is_there() {
         a.cli_ok(&["route", "del", "10.200.0.0/24"]).unwrap();
         let report = ping.report(&pair.a.container, pair.b.container.v4());
         assert!(report.unwrap().contains(" 0 received"));
+    }
+}
+
+/// Datagrams are sent as soon as the answer is read, and not a second time.
+#[test]
+fn the_first_datagram_behind_an_answer_takes_the_new_route() {
+    let pair = Pair::new().unwrap();
+    let (a, b) = (lone(&pair.a.host), pair.b.config("tc", &pair.a));
+    let _b = Routemesh::start(&pair.b.host, &b).unwrap();
+    let (from, to) = (&pair.a.container, &pair.b.container);
+    let bind = |node: &Node, address| node.enter(|| Ok(UdpSocket::bind((address, 0))?)).unwrap();
+    let (sender, receiver) = (bind(from, from.v4()), bind(to, to.v4()));
+    receiver.set_read_timeout(Some(PATIENCE)).unwrap();
+    let target = receiver.local_addr().unwrap();
+    let edit = |op: &str, via: &str| {
+        let edits = format!(r#"{{"edits":[{{"op":"{op}","dst":"10.200.0.0/24"{via}}}]}}"#);
+        let answer = a.http("POST", "/v1/routes", &edits).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    };
+    // Neighbours are known before it begins, which takes longer than a route.
+    edit("add", r#","via":"192.168.100.2""#);
+    Ping::default().run(from, to.v4()).unwrap();
+    edit("del", "");
+    for round in 0..50_u8 {
+        edit("add", r#","via":"192.168.100.2""#);
+        sender.send_to(&[round, 1], target).unwrap();
+        let mut arrived = [0; 2];
+        receiver.recv(&mut arrived).unwrap();
+        assert_eq!(arrived, [round, 1], "one sent after a removal arrived");
+        edit("del", "");
+        sender.send_to(&[round, 0], target).unwrap();
     }
 }
 
