@@ -98,20 +98,14 @@ fn the_mtu_is_told_to_who_sends_too_much() {
     in_rig(|rig| {
         for f in FAMILIES {
             run_all(rig, &too_big(f));
+            run_all(rig, &too_big_for_a_container(f));
         }
     });
 }
 
 fn too_big(f: Roles) -> Vec<Row> {
     let narrow = f.counter(Known::Narrow);
-    let sized = |dst, bytes: usize| {
-        let packet = outbound(f, dst).payload_of(bytes - f.header() - 8);
-        if f.is_v6() {
-            packet
-        } else {
-            packet.dont_fragment()
-        }
-    };
+    let sized = |bytes| sized(f, outbound(f, f.narrow()), bytes);
     let answered = |what: &str, packet: &Packet| {
         Row::from_container(format!("{f:?} {what}"), packet).answered(
             narrow,
@@ -121,54 +115,56 @@ fn too_big(f: Roles) -> Vec<Row> {
     };
     let stream = |transport: Transport| {
         let packet = outbound(f, f.narrow()).transport(transport);
-        let packet = packet.payload_of(2900);
-        if f.is_v6() {
-            packet
-        } else {
-            packet.dont_fragment()
-        }
+        undivided(f, packet.payload_of(2900))
     };
     let room = 1400 - f.header() as u32;
-    let delivered = |dst, bytes: usize| {
-        let packet = inbound(f, dst).payload_of(bytes - f.header() - 8);
-        if f.is_v6() {
-            packet
-        } else {
-            packet.dont_fragment()
-        }
-    };
-    let refused = |what: &str, known, packet: &Packet| {
-        Row::from_wire(format!("{f:?} {what}"), packet).answered(
+    vec![
+        Row::from_container(format!("{f:?} just small enough"), &sized(1400)).routed(narrow),
+        answered("a byte too big", &sized(1401)),
+        answered("far too big", &sized(3000)),
+        answered("TCP segments a byte too big", &stream(Transport::tcp(1, 2)))
+            .segment(room - 20 + 1),
+        answered("UDP segments a byte too big", &stream(Transport::udp(1, 2)))
+            .segment(room - 8 + 1),
+    ]
+}
+
+fn too_big_for_a_container(f: Roles) -> Vec<Row> {
+    let refused = |what: &str, known, dst| {
+        let packet = sized(f, inbound(f, dst), 1401);
+        Row::from_wire(format!("{f:?} too big for {what}"), &packet).answered(
             f.counter(known),
             Outcome::TooBig,
             from_host(f).too_big(&packet.build(), 1400),
         )
     };
     vec![
-        Row::from_container(format!("{f:?} just small enough"), &sized(f.narrow(), 1400))
-            .routed(narrow),
-        answered("a byte too big", &sized(f.narrow(), 1401)),
-        answered("far too big", &sized(f.narrow(), 3000)),
-        answered("TCP segments a byte too big", &stream(Transport::tcp(1, 2)))
-            .segment(room - 20 + 1),
-        answered("UDP segments a byte too big", &stream(Transport::udp(1, 2)))
-            .segment(room - 8 + 1),
+        refused("a container", Known::Network, f.narrow_container()),
         refused(
-            "too big for a container",
-            Known::Network,
-            &delivered(f.narrow_container(), 1401),
-        ),
-        refused(
-            "too big for a network, to a container nothing is known of",
+            "the network of a container nothing is known of",
             Known::SecondNetwork,
-            &delivered(f.narrow_unlearnt(), 1401),
+            f.narrow_unlearnt(),
         ),
         Row::from_wire(
-            format!("{f:?} as big as the network carries, to a container nothing is known of"),
-            &delivered(f.narrow_unlearnt(), 1400),
+            format!("{f:?} as big as the network of a container nothing is known of"),
+            &sized(f, inbound(f, f.narrow_unlearnt()), 1400),
         )
         .delivered_by_neighbour(f.counter(Known::SecondNetwork)),
     ]
+}
+
+/// A UDP packet of so many bytes in all, from its IP header on.
+fn sized(f: Roles, packet: Packet, bytes: usize) -> Packet {
+    undivided(f, packet.payload_of(bytes - f.header() - 8))
+}
+
+/// A packet that no router may fragment, as none may with IPv6.
+fn undivided(f: Roles, packet: Packet) -> Packet {
+    if f.is_v6() {
+        packet
+    } else {
+        packet.dont_fragment()
+    }
 }
 
 #[test]
