@@ -1,5 +1,6 @@
 //! routemesh's verbs: what cargo alone cannot do. One file a verb.
 
+mod bench;
 mod build;
 mod demo;
 mod packages;
@@ -28,6 +29,8 @@ enum Verb {
     Run(run::Options),
     /// Build, then show it at work between two hosts made of network namespaces
     Demo(demo::Options),
+    /// Build, then measure it beside the cable, the kernel's routing and its tunnels
+    Bench(bench::Options),
     /// Run every test, or those whose name contains FILTER
     Test(test::Options),
     /// Check what the compiler does not: format, lints, layers, limits, generated docs
@@ -50,6 +53,7 @@ fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Build(options) => build::run(&options)?,
         Verb::Run(options) => run::run(&options)?,
         Verb::Demo(options) => demo::run(&options)?,
+        Verb::Bench(options) => bench::run(&options)?,
         Verb::Test(options) => return test::run(&options),
         Verb::Tidy(options) => tidy::run(&options)?,
     }

@@ -2,7 +2,6 @@
 //!
 //! Everything is in namespaces of its own; no interface outside of them is touched.
 
-mod docker;
 mod interrupt;
 mod live_change;
 mod race;

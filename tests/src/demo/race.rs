@@ -7,10 +7,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use routemesh_tests::lab::{Pair, tcp_watched, udp_for};
+use routemesh_tests::lab::{Pair, accept_from, docker_rules, tcp_watched, udp_for};
 
 use crate::{
-    docker, interrupt,
+    interrupt,
     scene::Scene,
     screen::{Ink, Screen},
 };
@@ -85,8 +85,8 @@ fn compare(screen: &Screen, load: Load, mut runners: [Runner; 2], each: Duration
 fn kernel_routed() -> Result<Pair> {
     let pair = Pair::new()?;
     for side in [&pair.a, &pair.b] {
-        docker::install(side)?;
-        docker::accept_from_uplink(side.host.node())?;
+        docker_rules(side)?;
+        accept_from(side.host.node(), "eth0")?;
     }
     pair.kernel_routing()?;
     Ok(pair)

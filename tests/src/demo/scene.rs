@@ -8,10 +8,12 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use ipnet::IpNet;
-use routemesh_tests::lab::{Container, Footprint, PATIENCE, Pair, Routemesh, Side, eventually};
+use routemesh_tests::lab::{
+    Container, Footprint, PATIENCE, Pair, Routemesh, Side, docker_rules, eventually,
+};
 
 use crate::{
-    docker, interrupt,
+    interrupt,
     screen::{Ink, Screen},
 };
 
@@ -43,7 +45,7 @@ impl Scene {
             pair.b.host.container("b2", &pair.b.network)?,
         ];
         for side in [&pair.a, &pair.b] {
-            docker::install(side)?;
+            docker_rules(side)?;
         }
         screen.line(DRAWING);
         screen.note("  Both have Docker's iptables rules; their FORWARD policy is DROP.");

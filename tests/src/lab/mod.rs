@@ -10,10 +10,12 @@
 
 mod capture;
 mod daemon;
+mod delay;
 mod docker;
 mod footprint;
 mod host;
 mod http;
+mod iptables;
 mod network;
 mod node;
 mod numbered;
@@ -32,16 +34,20 @@ use anyhow::{Context, Result};
 
 pub use capture::Capture;
 pub use daemon::{Routemesh, binary};
+pub use delay::{connections_for, round_trips};
 pub use docker::{Docker, DockerContainer};
 pub use footprint::{Footprint, Leftovers, attached, has_tcx};
 pub use host::Host;
 pub use http::{Answer, request};
+pub use iptables::{accept_from, docker_rules, refuse_sources};
 pub use network::{Container, Network};
 pub use node::Node;
 pub use numbered::{Numbered, udp_numbered};
 pub use pair::{Pair, Side};
 pub use process::{Process, run};
-pub use traffic::{Echo, Ping, Transfer, tcp_for, tcp_stream, tcp_watched, udp_echo, udp_for};
+pub use traffic::{
+    Echo, Ping, Transfer, tcp_flows, tcp_for, tcp_stream, tcp_watched, udp_echo, udp_for,
+};
 pub use wire::Wire;
 
 /// How long anything in the lab may take that is waited for.

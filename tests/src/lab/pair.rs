@@ -40,6 +40,22 @@ impl Pair {
         })
     }
 
+    /// The scene without routemesh, with a cable between the hosts in the place of a switched
+    /// wire: nothing is between them that a measurement would have to leave out.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn cabled() -> Result<Self> {
+        let lab = Lab::new()?;
+        let (a, b) = (lab.unplugged_host("a")?, lab.unplugged_host("b")?);
+        lab.wire().cable([&a, &b], "eth0")?;
+        Ok(Self {
+            a: Side::new(a, 100)?,
+            b: Side::new(b, 200)?,
+            lab,
+        })
+    }
+
     /// Makes the kernels of both hosts forward, with routes to one another's containers.
     ///
     /// # Errors

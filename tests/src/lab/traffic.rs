@@ -163,7 +163,42 @@ pub fn tcp_watched(
     .with_context(|| format!("TCP from {} to {target} on {}", from.name(), to.name()))
 }
 
-fn listen(node: &Node, address: IpAddr) -> Result<TcpListener> {
+/// Sends as [`tcp_for`] does, by as many connections at once as `flows`.
+///
+/// # Errors
+/// When a connection fails or stalls.
+pub fn tcp_flows(
+    from: &Node,
+    to: &Node,
+    address: IpAddr,
+    (flows, time): (usize, Duration),
+) -> Result<Transfer> {
+    let listener = listen(to, address)?;
+    let target = listener.local_addr()?;
+    let arrived = AtomicU64::new(0);
+    thread::scope(|scope| -> Result<Transfer> {
+        let spawn_receiver = |_| scope.spawn(|| count(&listener, &arrived));
+        let receivers: Vec<_> = (0..flows).map(spawn_receiver).collect();
+        let spawn_sender = |_| scope.spawn(|| from.enter(|| flood(target, time)));
+        let senders: Vec<_> = (0..flows).map(spawn_sender).collect();
+        let start = joined(senders)?.into_iter().min().context("no flows")?;
+        let end = joined(receivers)?.into_iter().max().context("no flows")?;
+        let (bytes, elapsed) = (arrived.load(Ordering::Relaxed), end.duration_since(start));
+        Ok(Transfer { bytes, elapsed })
+    })
+    .with_context(|| format!("TCP from {} to {target} on {}", from.name(), to.name()))
+}
+
+fn joined<T>(threads: Vec<thread::ScopedJoinHandle<'_, Result<T>>>) -> Result<Vec<T>> {
+    let results = threads.into_iter().map(|thread| {
+        thread
+            .join()
+            .map_err(|_| anyhow!("a flow's thread panicked"))?
+    });
+    results.collect()
+}
+
+pub(super) fn listen(node: &Node, address: IpAddr) -> Result<TcpListener> {
     node.enter(|| {
         TcpListener::bind((address, 0))
             .with_context(|| format!("listen at {address} on {}", node.name()))

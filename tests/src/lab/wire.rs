@@ -64,6 +64,17 @@ impl Wire {
         self.address_interface(host, interface)
     }
 
+    /// Lays a cable from one host to another, with the addresses they would have on this wire,
+    /// which they are not on.
+    pub(super) fn cable(&self, [a, b]: [&Host; 2], interface: &str) -> Result<()> {
+        a.ip(&format!(
+            "link add {interface} type veth peer name {interface} netns {}",
+            b.path()
+        ))?;
+        self.address_interface(a, interface)?;
+        self.address_interface(b, interface)
+    }
+
     /// Gives an interface of `host` its addresses on this wire, and takes it up.
     pub(super) fn address_interface(&self, host: &Host, interface: &str) -> Result<()> {
         host.ip(&format!(

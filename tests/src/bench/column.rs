@@ -1,0 +1,17 @@
+//! The columns' names, by which goals know them.
+
+pub(crate) const CABLE: &str = "bare cable";
+pub(crate) const REDIRECT: &str = "bare devmap redirect";
+pub(crate) const KERNEL: &str = "kernel";
+pub(crate) const IPTABLES: &str = "kernel + Docker's iptables";
+pub(crate) const RULES: &str = "kernel + 1,000 rules";
+pub(crate) const TC: &str = "routemesh tc";
+pub(crate) const AUTO: &str = "routemesh auto";
+pub(crate) const XDP: &str = "routemesh XDP";
+pub(crate) const KERNEL_VXLAN: &str = "kernel vxlan";
+pub(crate) const KERNEL_VXLAN_IPTABLES: &str = "kernel vxlan + Docker's iptables";
+pub(crate) const VXLAN: &str = "routemesh vxlan";
+pub(crate) const GENEVE: &str = "routemesh geneve";
+pub(crate) const GRE: &str = "routemesh gre";
+pub(crate) const IPIP: &str = "routemesh ipip";
+pub(crate) const DAEMON: &str = "routemesh";

@@ -1,0 +1,156 @@
+//! What is to be reached.
+
+use crate::{
+    column::{CABLE, DAEMON, IPTABLES, KERNEL, KERNEL_VXLAN, REDIRECT, TC, VXLAN, XDP},
+    report::Report,
+    statistic::Estimate,
+};
+
+/// A bound on a column's figure, or on its ratio to another column's.
+pub(crate) struct Goal {
+    pub(crate) comparison: &'static str,
+    pub(crate) column: &'static str,
+    pub(crate) against: Option<&'static str>,
+    bound: Bound,
+}
+
+#[derive(Clone, Copy)]
+enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+/// What became of a goal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The median is there.
+    Met,
+    /// The median is there, but its interval reaches beyond the bound.
+    JustMet,
+    /// The median is not there, but its interval reaches the bound.
+    JustMissed,
+    /// It is missed.
+    Missed,
+}
+
+impl Verdict {
+    /// In a word or three.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::JustMet => "met, within the noise",
+            Self::JustMissed => "missed, within the noise",
+            Self::Missed => "missed",
+        }
+    }
+}
+
+const fn ratio(
+    comparison: &'static str,
+    column: &'static str,
+    against: &'static str,
+    bound: Bound,
+) -> Goal {
+    Goal {
+        comparison,
+        column,
+        against: Some(against),
+        bound,
+    }
+}
+
+const fn figure(comparison: &'static str, column: &'static str, bound: Bound) -> Goal {
+    Goal {
+        comparison,
+        column,
+        against: None,
+        bound,
+    }
+}
+
+/// All goals.
+pub(crate) const GOALS: &[Goal] = &[
+    ratio("tcp-1", TC, CABLE, Bound::AtLeast(0.95)),
+    ratio("tcp-1", TC, IPTABLES, Bound::AtLeast(1.4)),
+    ratio("tcp-1-ipv6", TC, CABLE, Bound::AtLeast(0.95)),
+    ratio("udp", TC, KERNEL, Bound::AtLeast(1.4)),
+    ratio("udp", TC, IPTABLES, Bound::AtLeast(1.6)),
+    ratio("tunnel-tcp", VXLAN, KERNEL_VXLAN, Bound::AtLeast(1.25)),
+    ratio("tunnel-udp", VXLAN, KERNEL_VXLAN, Bound::AtLeast(2.0)),
+    ratio("transit", XDP, REDIRECT, Bound::AtLeast(0.95)),
+    ratio("transit", XDP, KERNEL, Bound::AtLeast(4.5)),
+    ratio("transit", XDP, IPTABLES, Bound::AtLeast(7.0)),
+    ratio("decapsulate", VXLAN, KERNEL_VXLAN, Bound::AtLeast(4.0)),
+    ratio("added-p50", TC, IPTABLES, Bound::AtMost(0.6)),
+    ratio(
+        "scale-4k",
+        "1048576 routes",
+        "64 routes",
+        Bound::AtMost(1.15),
+    ),
+    ratio(
+        "scale-all",
+        "1048576 routes",
+        "64 routes",
+        Bound::AtMost(3.0),
+    ),
+    figure("load-time", DAEMON, Bound::AtMost(4.0)),
+    figure("load-lost", DAEMON, Bound::AtMost(0.0)),
+    figure("load-memory", DAEMON, Bound::AtMost(400.0)),
+    figure("add-to-effect", DAEMON, Bound::AtMost(1.0)),
+    figure("start", DAEMON, Bound::AtMost(150.0)),
+    figure("idle-memory", DAEMON, Bound::AtMost(15.0)),
+];
+
+impl Goal {
+    /// What was found, and whether that is enough; none where it was not measured.
+    pub(crate) fn verdict(&self, report: &Report) -> Option<(Estimate, Verdict)> {
+        let comparison = report.comparison(self.comparison)?;
+        let found = match self.against {
+            Some(against) => comparison.ratio(self.column, against)?,
+            None => Estimate::of(comparison.samples(self.column)?)?,
+        };
+        Some((found, self.bound.verdict(&found)))
+    }
+
+    /// The bound, as `≥ 0.95`.
+    pub(crate) fn bound(&self) -> String {
+        match self.bound {
+            Bound::AtLeast(value) => format!("≥ {value}"),
+            Bound::AtMost(value) => format!("≤ {value}"),
+        }
+    }
+}
+
+impl Bound {
+    fn verdict(self, found: &Estimate) -> Verdict {
+        let holds = |value: f64| match self {
+            Self::AtLeast(bound) => value >= bound,
+            Self::AtMost(bound) => value <= bound,
+        };
+        let ends = (holds(found.low), holds(found.high));
+        match (holds(found.median), ends) {
+            (true, (true, true)) => Verdict::Met,
+            (true, _) => Verdict::JustMet,
+            (false, (false, false)) => Verdict::Missed,
+            (false, _) => Verdict::JustMissed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_heeds_the_interval() {
+        let estimate = |low, median, high| Estimate { median, low, high };
+        let verdict = |estimate| Bound::AtLeast(1.4).verdict(&estimate);
+        assert_eq!(verdict(estimate(1.4, 1.5, 1.6)), Verdict::Met);
+        assert_eq!(verdict(estimate(1.3, 1.5, 1.6)), Verdict::JustMet);
+        assert_eq!(verdict(estimate(1.2, 1.3, 1.4)), Verdict::JustMissed);
+        assert_eq!(verdict(estimate(1.1, 1.2, 1.3)), Verdict::Missed);
+        let most = Bound::AtMost(0.6).verdict(&estimate(0.4, 0.5, 0.6));
+        assert_eq!(most, Verdict::Met);
+    }
+}

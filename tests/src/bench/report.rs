@@ -1,0 +1,151 @@
+//! What a run found, as it is written to JSON.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::{machine::Machine, statistic::Estimate};
+
+/// Raised when what is measured changes so that older reports cannot be compared.
+const VERSION: u32 = 1;
+
+/// All that a run found.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Report {
+    version: u32,
+    pub(crate) machine: Machine,
+    /// Whether it was a short run.
+    pub(crate) quick: bool,
+    pub(crate) comparisons: Vec<Comparison>,
+}
+
+/// Columns that were measured side by side.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Comparison {
+    /// By which goals and other reports know it.
+    pub(crate) id: String,
+    /// The row of the benchmark.
+    pub(crate) row: u8,
+    pub(crate) title: String,
+    pub(crate) unit: String,
+    /// Whether less is better.
+    pub(crate) less: bool,
+    /// The first is what the others are shown as multiples of.
+    pub(crate) columns: Vec<Column>,
+}
+
+/// A column: the figure of each round.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) samples: Vec<f64>,
+}
+
+impl Report {
+    /// A report of this machine with nothing in it.
+    ///
+    /// # Errors
+    /// When the machine does not tell what it is.
+    pub(crate) fn new(quick: bool) -> Result<Self> {
+        Ok(Self {
+            version: VERSION,
+            machine: Machine::this()?,
+            quick,
+            comparisons: Vec::new(),
+        })
+    }
+
+    /// The report in a file, of this machine.
+    ///
+    /// # Errors
+    /// When there is none, or it is of another machine or of a benchmark that measured
+    /// differently: figures of two machines say nothing about what changed.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let name = path.display();
+        let text = fs::read_to_string(path).with_context(|| format!("read {name}"))?;
+        let report: Self =
+            serde_json::from_str(&text).with_context(|| format!("{name} is no report"))?;
+        let version = report.version;
+        ensure!(
+            version == VERSION,
+            "{name} is of version {version} of the benchmark, this is {VERSION}: measure anew"
+        );
+        let this = Machine::this()?;
+        ensure!(
+            report.machine == this,
+            "{name} is of another machine, which compares with nothing here:\n  {}\n  {this}",
+            report.machine
+        );
+        Ok(report)
+    }
+
+    /// Writes it to a file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        fs::write(path, text).with_context(|| format!("write {}", path.display()))
+    }
+
+    /// The comparison of that id, if it was made.
+    pub(crate) fn comparison(&self, id: &str) -> Option<&Comparison> {
+        self.comparisons.iter().find(|found| found.id == id)
+    }
+}
+
+impl Comparison {
+    /// The samples of the column of that name, if there is one.
+    pub(crate) fn samples(&self, column: &str) -> Option<&[f64]> {
+        let found = self.columns.iter().find(|found| found.name == column)?;
+        Some(&found.samples)
+    }
+
+    /// How much of `against` a column is, round by round.
+    pub(crate) fn ratio(&self, column: &str, against: &str) -> Option<Estimate> {
+        let pairs = self.samples(column)?.iter().zip(self.samples(against)?);
+        let ratios: Vec<f64> = pairs.map(|(one, other)| one / other).collect();
+        Estimate::of(&ratios)
+    }
+
+    /// The same with `column` subtracted from every other, round by round, and left out.
+    pub(crate) fn beyond(&self, column: &str) -> Option<Vec<Column>> {
+        let base = self.samples(column)?;
+        let others = self.columns.iter().filter(|other| other.name != column);
+        let beyond = others.map(|other| Column {
+            name: other.name.clone(),
+            samples: other.samples.iter().zip(base).map(|(a, b)| a - b).collect(),
+        });
+        Some(beyond.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratios_and_differences_are_those_of_each_round() {
+        let column = |name: &str, samples: &[f64]| Column {
+            name: name.to_owned(),
+            samples: samples.to_vec(),
+        };
+        let comparison = Comparison {
+            id: "x".to_owned(),
+            row: 1,
+            title: String::new(),
+            unit: String::new(),
+            less: false,
+            columns: vec![
+                column("base", &[10.0, 20.0, 40.0]),
+                column("ours", &[11.0, 26.0, 48.0]),
+            ],
+        };
+        let ratio = comparison.ratio("ours", "base").unwrap();
+        assert!((ratio.median - 1.2).abs() < 1e-9, "{ratio:?}");
+        let beyond = comparison.beyond("base").unwrap();
+        assert_eq!(beyond[0].samples, [1.0, 6.0, 8.0]);
+        assert_eq!(comparison.ratio("ours", "nobody"), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! How long things take between nodes, with both ends spinning: a wake-up of either would hide
+//! what the way between them costs.
+
+use std::{
+    io::ErrorKind,
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use nix::{
+    libc,
+    sys::socket::{setsockopt, sockopt},
+};
+
+use super::{
+    Node, PATIENCE,
+    traffic::{any_of, listen},
+};
+
+/// Sends `count` datagrams of 64 bytes to and fro, one at a time, and returns how long each took
+/// for both ways.
+///
+/// # Errors
+/// When one is lost or changed, or a socket fails.
+pub fn round_trips(from: &Node, to: &Node, address: IpAddr, count: usize) -> Result<Vec<Duration>> {
+    let server = to.enter(|| Ok(UdpSocket::bind((address, 0))?))?;
+    server.set_nonblocking(true)?;
+    let target = server.local_addr()?;
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let answering = scope.spawn(|| answer(&server, &done));
+        let times = from.enter(|| ask(target, count));
+        done.store(true, Ordering::Release);
+        answering.join().map_err(|_| anyhow!("echo panicked"))??;
+        times
+    })
+    .with_context(|| format!("UDP from {} to {target} on {}", from.name(), to.name()))
+}
+
+fn answer(socket: &UdpSocket, done: &AtomicBool) -> Result<()> {
+    let mut buffer = [0; 64];
+    while !done.load(Ordering::Acquire) {
+        if let Ok((length, peer)) = socket.recv_from(&mut buffer) {
+            socket.send_to(&buffer[..length], peer).context("answer")?;
+        }
+    }
+    Ok(())
+}
+
+fn ask(target: SocketAddr, count: usize) -> Result<Vec<Duration>> {
+    let socket = UdpSocket::bind((any_of(target), 0))?;
+    socket.connect(target)?;
+    socket.set_nonblocking(true)?;
+    (0..count as u64).map(|n| round_trip(&socket, n)).collect()
+}
+
+fn round_trip(socket: &UdpSocket, number: u64) -> Result<Duration> {
+    let mut datagram = [0x5a; 64];
+    datagram[..8].copy_from_slice(&number.to_le_bytes());
+    let mut buffer = [0; 64];
+    let start = Instant::now();
+    socket.send(&datagram).context("send")?;
+    loop {
+        match socket.recv(&mut buffer) {
+            Ok(_) => break,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                ensure!(start.elapsed() < PATIENCE, "datagram {number} is lost");
+            }
+            Err(error) => return Err(error).context("receive"),
+        }
+    }
+    let elapsed = start.elapsed();
+    ensure!(buffer == datagram, "datagram {number} came back changed");
+    Ok(elapsed)
+}
+
+/// Opens TCP connections one after another for the given time, and returns how many a second
+/// were accepted at the other end.
+///
+/// # Errors
+/// When one fails.
+pub fn connections_for(from: &Node, to: &Node, address: IpAddr, time: Duration) -> Result<f64> {
+    let listener = listen(to, address)?;
+    listener.set_nonblocking(true)?;
+    let target = listener.local_addr()?;
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let accepting = scope.spawn(|| count_connections(&listener, &done));
+        let opened = from.enter(|| open_for(target, time));
+        done.store(true, Ordering::Release);
+        let accepted = accepting
+            .join()
+            .map_err(|_| anyhow!("acceptor panicked"))??;
+        let (opened, elapsed) = opened?;
+        ensure!(
+            opened == accepted,
+            "{opened} were opened, {accepted} accepted"
+        );
+        Ok(accepted as f64 / elapsed.as_secs_f64())
+    })
+    .with_context(|| format!("TCP from {} to {target} on {}", from.name(), to.name()))
+}
+
+fn count_connections(listener: &TcpListener, done: &AtomicBool) -> Result<u64> {
+    let mut accepted = 0;
+    loop {
+        // Looked at before: what was opened until then is in the queue.
+        let last = done.load(Ordering::Acquire);
+        match listener.accept() {
+            Ok(_) => accepted += 1,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if last {
+                    return Ok(accepted);
+                }
+            }
+            Err(error) => return Err(error).context("accept"),
+        }
+    }
+}
+
+fn open_for(target: SocketAddr, time: Duration) -> Result<(u64, Duration)> {
+    let start = Instant::now();
+    let mut opened = 0;
+    while start.elapsed() < time {
+        let stream = TcpStream::connect_timeout(&target, PATIENCE).context("connect")?;
+        opened += 1;
+        // Closed by a reset: ports that wait for late packets would soon be all there are.
+        let at_once = libc::linger {
+            l_onoff: 1,
+            l_linger: 0,
+        };
+        setsockopt(&stream, sockopt::Linger, &at_once)?;
+    }
+    Ok((opened, start.elapsed()))
+}
