@@ -147,7 +147,7 @@ outcomes! {
     GeneveCriticalOption = 35, Drop, "geneve_critical_option";
     /// A GRE packet with a checksum, a sequence number or routing.
     GreFlags = 36, Drop, "gre_flags";
-    /// A container sent a packet that a peer would take for one of this host's tunnel.
+    /// A packet that only looks like a tunnel's: from a container to a peer, or to this host out of another tunnel.
     ForgedTunnel = 37, Drop, "forged_tunnel";
     /// A tunnel packet whose inner destination this host has no route for.
     NoInnerRoute = 38, Drop, "no_inner_route";

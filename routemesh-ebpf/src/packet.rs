@@ -52,6 +52,11 @@ pub unsafe trait Packet {
 
 /// A packet that a tunnel header can be put around.
 pub trait Resize: Packet {
+    /// Brings the first `bytes` into the piece that can be read, as far as the packet has them.
+    /// By default it is there as a whole.
+    #[inline(always)]
+    fn reach(&mut self, _bytes: usize) {}
+
     /// Opens `room` behind the Ethernet header. Afterwards all up to the end of the room is the
     /// caller's to write, the Ethernet header too, and the old IP header follows.
     ///

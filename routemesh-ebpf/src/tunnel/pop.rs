@@ -7,7 +7,7 @@ use crate::{
     checksum::Sum,
     packet::{Packet, Resize},
     parse::{self, Datagram},
-    wire::{Address, ETH_LEN, Eth, EtherType, IpProto, Ipv4Hdr, Ipv6Hdr, Mac, Udp},
+    wire::{Address, ETH_LEN, Eth, EtherType, IPV6_LEN, IpProto, Ipv4Hdr, Ipv6Hdr, Mac, Udp},
 };
 
 /// The I flag: the VNI is there (RFC 7348 §5).
@@ -20,10 +20,15 @@ const GENEVE_OPTIONS: u8 = 0x3f;
 const GENEVE_CONTROL: u8 = 0x80;
 /// Some option must be understood, of Geneve.
 const GENEVE_CRITICAL: u8 = 0x40;
-/// Checksum, routing, sequence number, strict source route, recursion (RFC 2784, RFC 2890).
-const GRE_UNKNOWN: u8 = 0xdf;
+/// Checksum, routing, sequence number, strict source route, and what else RFC 2784 §2.3 wants
+/// refused where it is not understood; the two bits behind are to be ignored.
+const GRE_UNKNOWN: u8 = 0xdc;
 const GRE_KEY: u8 = 0x20;
 const GRE_VERSION: u8 = 0x07;
+
+/// Bytes of shim, inner Ethernet header, inner IP header and the start of TCP, at most and
+/// without options of Geneve's.
+const INSIDE: usize = 8 + 8 + ETH_LEN + IPV6_LEN + 20;
 
 /// A tunnel packet of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +67,7 @@ pub fn resembles(packet: &impl Packet, outer: &Datagram, settings: &TunnelSettin
 /// How the packet ends when it is a tunnel packet but none to be taken off.
 #[inline(always)]
 pub fn arrival(
-    packet: &impl Packet,
+    packet: &mut impl Resize,
     outer: &Datagram,
     settings: &TunnelSettings,
     is_peer: impl Fn(&Address) -> bool,
@@ -74,9 +79,10 @@ pub fn arrival(
         return Err(Outcome::TunnelFragment);
     }
     let at = ETH_LEN + ip_length(outer.family());
+    packet.reach(at + INSIDE);
     let from = parse::source(packet, outer.family())?;
     let (shim, ethernet, ether_type) = if outer.proto() == IpProto::UDP {
-        let header = udp_shim(packet, at, settings)?;
+        let header = udp_shim(packet, at, outer, settings)?;
         if !is_peer(&from) {
             return Err(Outcome::UnknownPeer);
         }
@@ -92,6 +98,12 @@ pub fn arrival(
             _ => (0, false, EtherType::IPV6),
         }
     };
+    let inner = family(ether_type)?;
+    if inner == Family::V4 {
+        packet.header::<Ipv4Hdr>(at + shim as usize)?;
+    } else {
+        packet.header::<Ipv6Hdr>(at + shim as usize)?;
+    }
     Ok(Some(Arrival {
         room: Room {
             outer: outer.family(),
@@ -99,7 +111,7 @@ pub fn arrival(
             ethernet,
             shim,
         },
-        inner: family(ether_type)?,
+        inner,
         from,
         tos: outer.tos(),
         station: packet.header::<Eth>(0)?.src.into(),
@@ -111,10 +123,17 @@ type Shimmed = (u32, bool, EtherType);
 
 #[inline(always)]
 fn udp_shim(
-    packet: &impl Packet,
+    packet: &mut impl Resize,
     at: usize,
+    outer: &Datagram,
     settings: &TunnelSettings,
 ) -> Result<Shimmed, Outcome> {
+    // Above 64 KiB (Linux "BIG TCP") there is no length to be had.
+    let length = outer.length() + ETH_LEN as u32 - at as u32;
+    let claimed = u16::from_be_bytes(packet.header::<Udp>(at)?.length);
+    if u32::from(claimed) != length && length <= 0xffff {
+        return Err(Outcome::BadTunnelHeader);
+    }
     let [flags, critical, p, q, v, n, i, _] = *packet.header::<[u8; 8]>(at + 8)?;
     let vxlan = packet.header::<Udp>(at)?.dst == settings.vxlan_port;
     let options = if vxlan {
@@ -138,6 +157,9 @@ fn udp_shim(
         return Err(Outcome::InnerNotIp);
     }
     let shim = 8 + 8 + options;
+    if options > 0 {
+        packet.reach(at + INSIDE + options as usize);
+    }
     let inner = packet.header::<Eth>(at + shim as usize)?.ether_type;
     Ok((shim + ETH_LEN as u32, true, inner))
 }

@@ -4,10 +4,11 @@ use routemesh::datapath::Hook;
 use routemesh_tests::program::in_rig;
 
 /// The kernel refuses above a million instructions, and kernels differ in how many they follow:
-/// half of a budget is used on 6.18.
+/// two thirds of a budget are used on 6.18. Most of it is that both programs read a packet twice,
+/// out of its tunnel the second time, and write all kinds of tunnels.
 #[test]
 fn the_programs_are_far_below_the_verifiers_limit() {
-    for (hook, budget) in [(Hook::Tc, 60_000), (Hook::Xdp, 40_000)] {
+    for (hook, budget) in [(Hook::Tc, 64_000), (Hook::Xdp, 40_000)] {
         in_rig(move |rig| {
             let followed = rig.datapath.verified_instructions(hook).unwrap();
             let followed = followed.expect("kernels from 5.16 on tell");

@@ -141,11 +141,16 @@ impl Tc {
     /// Brings the headers into the piece that programs can read, where they are not.
     #[inline(always)]
     pub(crate) fn pull_headers(&mut self) {
+        self.pull(HEADERS);
+    }
+
+    #[inline(always)]
+    fn pull(&mut self, bytes: u32) {
         let head = (self.end() - self.start()) as u32;
-        if head < HEADERS && head < self.length() {
+        if head < bytes && head < self.length() {
             // What cannot be had is found missing by whoever reads it.
             // SAFETY: moves the packet, which `&mut self` allows; so below.
-            let _ = unsafe { bpf_skb_pull_data(self.0.skb.skb, HEADERS.min(self.length())) };
+            let _ = unsafe { bpf_skb_pull_data(self.0.skb.skb, bytes.min(self.length())) };
         }
     }
 
@@ -153,7 +158,7 @@ impl Tc {
     /// and a super-packet is one no more.
     #[inline(always)]
     pub(crate) fn resize(&mut self, length: u32) -> Result<(), Outcome> {
-        // SAFETY: as in `pull_headers`.
+        // SAFETY: as in `pull`.
         done(unsafe { bpf_skb_change_tail(self.0.skb.skb, length, 0) })
     }
 
@@ -165,7 +170,7 @@ impl Tc {
 
     #[inline(always)]
     fn adjust(&mut self, length: i32, flags: u64) -> Result<(), Outcome> {
-        // SAFETY: as in `pull_headers`.
+        // SAFETY: as in `pull`.
         done(unsafe { bpf_skb_adjust_room(self.0.skb.skb, length, ADJ_ROOM_MAC, flags) })
     }
 
@@ -251,6 +256,11 @@ unsafe impl Packet for Tc {
 }
 
 impl Resize for Tc {
+    #[inline(always)]
+    fn reach(&mut self, bytes: usize) {
+        self.pull(bytes as u32);
+    }
+
     #[inline(always)]
     fn open(&mut self, room: Room) -> Result<(), Outcome> {
         self.adjust(room.length() as i32, encapsulation(room))

@@ -7,7 +7,7 @@ use routemesh_ebpf::{
     packet::{Packet, Resize},
     parse::{self, Datagram},
     tunnel,
-    wire::{Address, Eth},
+    wire::{Address, ETH_LEN, Eth},
 };
 
 use crate::{
@@ -28,11 +28,15 @@ pub(crate) fn tc(tc: &mut Tc, interface: &Interface) -> Result<Sent, Outcome> {
     if tc.has_vlan_tag() {
         return Err(Outcome::Vlan);
     }
-    let Bound { datagram, route } = bound(tc, interface, Tc::length)?;
+    let Bound {
+        datagram,
+        route,
+        peer,
+    } = bound(tc, interface, Tc::length)?;
     match route.kind {
         RouteKind::HOST => Err(Outcome::ToHost),
         RouteKind::BLACKHOLE => blackhole(route, &datagram),
-        _ => match forward_tc(tc, &datagram, route) {
+        _ => match forward_tc(tc, &datagram, route, peer) {
             Err(Stop::Complain(complaint)) => {
                 count::route(route, datagram.length());
                 reply::send(tc, interface, &datagram, complaint)
@@ -46,7 +50,11 @@ pub(crate) fn tc(tc: &mut Tc, interface: &Interface) -> Result<Sent, Outcome> {
 /// What a packet that came in at XDP ends as: on to another host, dropped, or left to tc.
 #[inline(always)]
 pub(crate) fn xdp(xdp: &mut Xdp, interface: &Interface) -> Result<Sent, Outcome> {
-    let Bound { datagram, route } = bound(xdp, interface, Xdp::length)?;
+    let Bound {
+        datagram,
+        route,
+        peer,
+    } = bound(xdp, interface, Xdp::length)?;
     match route.kind {
         RouteKind::BLACKHOLE => blackhole(route, &datagram),
         RouteKind::DIRECT => {
@@ -58,7 +66,7 @@ pub(crate) fn xdp(xdp: &mut Xdp, interface: &Interface) -> Result<Sent, Outcome>
             // other end has an XDP program too, and loses the packet otherwise.
             let action = maps::redirect_xdp(hop.ifindex)?;
             count::route(route, datagram.length());
-            not_back(xdp, xdp.ifindex(), hop)?;
+            not_back(xdp, xdp.ifindex(), hop, peer)?;
             forward::decrement_ttl(xdp, datagram.family())?;
             let outcome = if hop.shim == Shim::NONE {
                 forward::set_macs(xdp, hop.dst_mac, hop.src_mac)?;
@@ -77,6 +85,8 @@ pub(crate) fn xdp(xdp: &mut Xdp, interface: &Interface) -> Result<Sent, Outcome>
 struct Bound {
     datagram: Datagram,
     route: &'static Route,
+    /// Whose tunnel the packet came out of.
+    peer: Address,
 }
 
 /// Takes the packet out of a tunnel of ours, and looks its destination up.
@@ -90,15 +100,17 @@ fn bound<P: Resize>(
 ) -> Result<Bound, Outcome> {
     let settings = maps::tunnel_settings()?;
     let mut peer = Address::NONE;
+    let mut most = u32::MAX;
     for round in 0..2 {
         let inside = round == 1;
-        let datagram = parse::frame(packet, length(packet), interface.mac).map_err(|outcome| {
-            if inside {
-                refused_inside(outcome)
-            } else {
-                outcome
-            }
-        })?;
+        let datagram =
+            parse::frame(packet, length(packet).min(most), interface.mac).map_err(|outcome| {
+                if inside {
+                    refused_inside(outcome)
+                } else {
+                    outcome
+                }
+            })?;
         if inside {
             owned(packet, &datagram, peer)?;
         } else if interface.container == 1
@@ -112,13 +124,24 @@ fn bound<P: Resize>(
         } else {
             Outcome::NoRoute
         })?;
-        if inside || route.kind != RouteKind::HOST || interface.container == 1 {
-            return Ok(Bound { datagram, route });
+        let to_host = route.kind == RouteKind::HOST;
+        if inside && to_host && tunnel::resembles(packet, &datagram, settings) {
+            // XDP would leave it to tc, and tc would take it for a peer's in the open.
+            return Err(Outcome::ForgedTunnel);
+        }
+        if inside || !to_host || interface.container == 1 {
+            return Ok(Bound {
+                datagram,
+                route,
+                peer,
+            });
         }
         let arrival =
             tunnel::arrival(packet, &datagram, settings, maps::is_peer)?.ok_or(Outcome::ToHost)?;
         tunnel::strip(packet, &arrival, interface.mac)?;
         peer = arrival.from;
+        // The frame may be longer, but what the outer header does not hold is not the peer's.
+        most = ETH_LEN as u32 + datagram.length().saturating_sub(arrival.room.length());
     }
     Err(Outcome::ToHost)
 }
@@ -170,12 +193,17 @@ impl From<Outcome> for Stop {
 }
 
 #[inline(always)]
-fn forward_tc(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<Sent, Stop> {
+fn forward_tc(
+    tc: &mut Tc,
+    datagram: &Datagram,
+    route: &Route,
+    peer: Address,
+) -> Result<Sent, Stop> {
     if datagram.ttl() <= 1 {
         return Err(Stop::Complain(Complaint::TimeExceeded));
     }
     if route.kind == RouteKind::DIRECT {
-        return direct(tc, datagram, route);
+        return direct(tc, datagram, route, peer);
     }
     match maps::endpoint(&datagram.dst()) {
         Some(endpoint) => deliver(tc, datagram, route, endpoint),
@@ -184,9 +212,10 @@ fn forward_tc(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<Sent, S
 }
 
 #[inline(always)]
-fn direct(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<Sent, Stop> {
+fn direct(tc: &mut Tc, datagram: &Datagram, route: &Route, peer: Address) -> Result<Sent, Stop> {
     let hop = maps::next_hop(route.target)?;
-    not_back(tc, tc.ifindex(), hop).inspect_err(|_| count::route(route, datagram.length()))?;
+    not_back(tc, tc.ifindex(), hop, peer)
+        .inspect_err(|_| count::route(route, datagram.length()))?;
     fits(tc, datagram, hop.mtu)?;
     take(tc, datagram, route)?;
     let outcome = if hop.shim == Shim::NONE {
@@ -236,18 +265,21 @@ fn network(tc: &mut Tc, datagram: &Datagram, route: &Route) -> Result<Sent, Stop
 }
 
 /// A packet may leave by the interface it came in by (a router on a stick), but not to the very
-/// station it came from: the two hosts would hand it to and fro until its TTL ends.
+/// station or, in a tunnel, to the very peer it came from: the two hosts would hand it to and fro
+/// until its TTL ends.
 #[inline(always)]
-fn not_back(packet: &impl Packet, ifindex: u32, hop: &NextHop) -> Result<(), Outcome> {
-    if hop.shim == Shim::NONE
-        && hop.ifindex == ifindex
-        && hop.resolved == 1
-        && packet.header::<Eth>(0)?.src == hop.dst_mac
-    {
-        Err(Outcome::Loop)
+fn not_back(
+    packet: &impl Packet,
+    ifindex: u32,
+    hop: &NextHop,
+    peer: Address,
+) -> Result<(), Outcome> {
+    let back = if hop.shim == Shim::NONE {
+        hop.ifindex == ifindex && hop.resolved == 1 && packet.header::<Eth>(0)?.src == hop.dst_mac
     } else {
-        Ok(())
-    }
+        Address::v6(&hop.remote) == peer
+    };
+    if back { Err(Outcome::Loop) } else { Ok(()) }
 }
 
 #[inline(always)]
