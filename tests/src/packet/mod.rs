@@ -9,6 +9,7 @@ mod reply;
 mod roles;
 mod show;
 mod transport;
+mod tunnel;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -17,6 +18,7 @@ pub use reply::{ErrorReply, expected_forward};
 pub use roles::*;
 pub use show::{describe, difference, hexdump};
 pub use transport::Transport;
+pub use tunnel::Tunnel;
 
 /// EtherType of IPv4.
 pub const ETHERTYPE_IPV4: u16 = 0x0800;

@@ -1,0 +1,8 @@
+//! Packet tables of tunnels, byte for byte, through the real programs in the real kernel: what
+//! is pushed, what is popped, and what is refused. What is expected is built from the RFCs.
+
+mod pop;
+mod push;
+mod refuse;
+mod row;
+mod world;
