@@ -7,6 +7,8 @@ mod ecn;
 mod entropy;
 mod pop;
 mod push;
+#[cfg(test)]
+mod tests;
 
 use routemesh_common::{Family, Shim};
 

@@ -263,7 +263,14 @@ impl Resize for Tc {
 
     #[inline(always)]
     fn open(&mut self, room: Room) -> Result<(), Outcome> {
-        self.adjust(room.length() as i32, encapsulation(room))
+        let length = room.length() as i32;
+        match self.adjust(length, encapsulation(room)) {
+            // The kernel takes no tunnel around what it has marked as one: what a container put
+            // into a tunnel of its own, or what came out of one and went through GRO. Only
+            // super-packets need the mark to be right.
+            Err(_) if self.segment() == 0 => self.adjust(length, 0),
+            done => done,
+        }
     }
 
     #[inline(always)]
