@@ -38,6 +38,8 @@ const ENCAP_L2_ETH: u64 = 1 << 6;
 const DECAP_L3_IPV4: u64 = 1 << 7;
 const DECAP_L3_IPV6: u64 = 1 << 8;
 const ENCAP_L2_SHIFT: u64 = 56;
+/// Bytes that are added only to be taken away.
+const SURPLUS: i32 = 4;
 
 /// A frame at XDP.
 pub(crate) struct Xdp(XdpContext);
@@ -268,19 +270,28 @@ impl Resize for Tc {
             // The kernel takes no tunnel around what it has marked as one: what a container put
             // into a tunnel of its own, or what came out of one and went through GRO. Only
             // super-packets need the mark to be right.
-            Err(_) if self.segment() == 0 => self.adjust(length, 0),
+            Err(_) if self.segment() == 0 => {
+                // Then taking some of it away again tells the kernel the family.
+                self.adjust(length + SURPLUS, 0)?;
+                self.adjust(-SURPLUS, FIXED_GSO | decapsulation(room.outer))
+            }
             done => done,
         }
     }
 
     #[inline(always)]
     fn close(&mut self, room: Room, inner: Family) -> Result<(), Outcome> {
-        let inner = if inner == Family::V4 {
-            DECAP_L3_IPV4
-        } else {
-            DECAP_L3_IPV6
-        };
-        self.adjust(-(room.length() as i32), FIXED_GSO | inner)
+        self.adjust(-(room.length() as i32), FIXED_GSO | decapsulation(inner))
+    }
+}
+
+/// What tells the kernel the family of the packet that is left.
+#[inline(always)]
+fn decapsulation(family: Family) -> u64 {
+    if family == Family::V4 {
+        DECAP_L3_IPV4
+    } else {
+        DECAP_L3_IPV6
     }
 }
 
