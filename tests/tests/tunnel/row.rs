@@ -139,7 +139,7 @@ impl Row {
 
     fn run(&self, rig: &Rig, failures: &mut Vec<String>) {
         for (place, fate) in &self.fates {
-            let left = self.run_at(rig, *place, (&self.frame, self.frame.len()), fate, failures);
+            let left = self.run_at(rig, (*place, fate), &self.frame, failures);
             if *place == Place::UplinkXdp && fate.decision == Decision::Pass && left != self.frame {
                 // What XDP took out of its tunnel must end at tc as if tc had done so.
                 let (_, fate) = self
@@ -147,7 +147,7 @@ impl Row {
                     .iter()
                     .find(|(place, _)| *place == Place::Uplink)
                     .expect("XDP passes nothing on without tc");
-                self.run_at(rig, Place::Uplink, (&left, left.len()), fate, failures);
+                self.run_at(rig, (Place::Uplink, fate), &left, failures);
             }
         }
     }
@@ -156,13 +156,12 @@ impl Row {
     fn run_at(
         &self,
         rig: &Rig,
-        place: Place,
-        (frame, length): (&[u8], usize),
-        fate: &Fate,
+        (place, fate): (Place, &Fate),
+        frame: &[u8],
         failures: &mut Vec<String>,
     ) -> Vec<u8> {
         let mut wanted = Counts::default();
-        wanted.outcome(place, fate.outcome, length - ETHERNET);
+        wanted.outcome(place, fate.outcome, frame.len() - ETHERNET);
         if let Some((slot, bytes)) = fate.route {
             wanted.route(slot, bytes);
         }
