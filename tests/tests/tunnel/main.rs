@@ -2,6 +2,7 @@
 //! is pushed, what is popped, and what is refused. What is expected is built from the RFCs.
 
 mod decode;
+mod inside;
 mod pop;
 mod push;
 mod refuse;
