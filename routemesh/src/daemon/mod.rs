@@ -1,7 +1,7 @@
 //! The daemon: joins configuration, world, clients and kernel.
 //!
 //! All that is known lives in one [`Daemon`]. Whatever happens (an event, a request, a timer),
-//! it notes what is now desired and calls [`Daemon::sync`], which brings the kernel there.
+//! it notes what is now desired and calls `Daemon::sync`, which brings the kernel there.
 
 mod control;
 mod edit;

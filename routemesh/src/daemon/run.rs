@@ -2,8 +2,9 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
     net::{IpAddr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -61,6 +62,7 @@ pub fn run(options: &Options) -> Result<()> {
 async fn serve(options: &Options) -> Result<()> {
     let config = options.origin.read()?;
     let listener = server::bind(&options.socket)?;
+    let made = listener.made_directory().map(Path::to_owned);
     let signals = Signals::listen()?;
     let metrics = match config.metrics {
         Some(address) => Some(listen(address).await?),
@@ -94,6 +96,10 @@ async fn serve(options: &Options) -> Result<()> {
     if options.detach_on_exit {
         datapath::detach_all(&options.bpffs)?;
         store::forget(&options.socket)?;
+        // It stays where others have put something there.
+        if let Some(directory) = made {
+            let _ = fs::remove_dir(directory);
+        }
         tracing::info!("everything of routemesh is out of the kernel");
     } else {
         tracing::info!("forwarding goes on without the daemon; 'routemesh detach --all' ends it");

@@ -24,6 +24,8 @@ const SOCKET_MODE: u32 = 0o660;
 pub struct Listener {
     listener: UnixListener,
     path: PathBuf,
+    /// Its directory, where there was none.
+    made: Option<PathBuf>,
     /// Device and inode of our file: another daemon's in its place is not ours to remove.
     identity: (u64, u64),
 }
@@ -36,15 +38,25 @@ pub struct Listener {
 /// the directory is not ours to write to.
 pub fn bind(path: &Path) -> Result<Listener> {
     let step = || format!("control socket {}", path.display());
-    make_directory(path).with_context(step)?;
+    let made = make_directory(path).with_context(step)?;
     clear(path).with_context(step)?;
     let listener = UnixListener::bind(path).with_context(step)?;
     give_to_group(path, SOCKET_MODE).with_context(step)?;
     Ok(Listener {
         listener,
         path: path.to_owned(),
+        made,
         identity: identity(path).with_context(step)?,
     })
+}
+
+impl Listener {
+    /// The directory that had to be made for the socket, which whoever leaves nothing behind
+    /// removes at the end.
+    #[must_use]
+    pub fn made_directory(&self) -> Option<&Path> {
+        self.made.as_deref()
+    }
 }
 
 impl Deref for Listener {
@@ -69,15 +81,16 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 }
 
 /// Makes the socket's directory. One that exists is left as the administrator made it.
-fn make_directory(path: &Path) -> io::Result<()> {
+fn make_directory(path: &Path) -> io::Result<Option<PathBuf>> {
     let Some(directory) = path.parent().filter(|directory| !directory.exists()) else {
-        return Ok(());
+        return Ok(None);
     };
     fs::DirBuilder::new()
         .recursive(true)
         .mode(DIRECTORY_MODE)
         .create(directory)?;
-    give_to_group(directory, DIRECTORY_MODE)
+    give_to_group(directory, DIRECTORY_MODE)?;
+    Ok(Some(directory.to_owned()))
 }
 
 fn give_to_group(path: &Path, mode: u32) -> io::Result<()> {
