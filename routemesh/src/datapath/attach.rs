@@ -79,6 +79,7 @@ impl Datapath {
     /// # Errors
     /// Why the kernel refused; nothing is attached then that was not before.
     pub fn attach(&mut self, hook: Hook, ifindex: u32, name: &str) -> Result<Attached> {
+        self.load_program(hook)?;
         let pin = self.pins.link(hook, ifindex);
         match hook {
             Hook::Tc if has_tcx() => self.attach_tcx(name, &pin),
@@ -140,6 +141,30 @@ impl Datapath {
         Ok(Attached::Clsact)
     }
 
+    /// Has the kernel verify the program of a hook, where it has not yet. [`Self::attach`] does so
+    /// by itself for XDP: it takes time, and most hosts have no use for it.
+    ///
+    /// # Errors
+    /// Why the kernel refused.
+    pub fn load_program(&mut self, hook: Hook) -> Result<()> {
+        let (name, loaded) = match hook {
+            Hook::Tc => {
+                let program: &mut SchedClassifier = typed(&mut self.ebpf, programs::TC)?;
+                (programs::TC, program.load())
+            }
+            Hook::Xdp | Hook::XdpGeneric => {
+                let program: &mut Xdp = typed(&mut self.ebpf, programs::XDP)?;
+                (programs::XDP, program.load())
+            }
+        };
+        match loaded {
+            Err(ProgramError::AlreadyLoaded) => Ok(()),
+            loaded => loaded
+                .map_err(explain)
+                .with_context(|| format!("load program {name}")),
+        }
+    }
+
     fn attach_xdp(
         &mut self,
         ifindex: u32,
@@ -159,18 +184,6 @@ impl Datapath {
             Attached::Xdp
         })
     }
-}
-
-/// Has the kernel verify the programs.
-pub(super) fn load(ebpf: &mut Ebpf) -> Result<()> {
-    let tc: &mut SchedClassifier = typed(ebpf, programs::TC)?;
-    tc.load()
-        .map_err(explain)
-        .with_context(|| format!("load program {}", programs::TC))?;
-    let xdp: &mut Xdp = typed(ebpf, programs::XDP)?;
-    xdp.load()
-        .map_err(explain)
-        .with_context(|| format!("load program {}", programs::XDP))
 }
 
 fn typed<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P>

@@ -3,20 +3,20 @@
 
 use std::{
     num::NonZeroUsize,
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::AsFd as _,
     ptr::NonNull,
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use anyhow::{Context as _, Result, bail};
-use aya::maps::Map;
+use aya::maps::{Map, MapData};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use routemesh_common::{Counter, OUTCOME_ROOM, OUTCOME_SLOTS, Outcome};
 
 /// The two counter maps, each of one stretch per CPU.
 pub(super) struct Counters {
-    outcomes: OwnedFd,
-    routes: OwnedFd,
+    outcomes: MapData,
+    routes: MapData,
     route_slots: usize,
     cpus: usize,
 }
@@ -47,8 +47,8 @@ impl RouteReadings {
 impl Counters {
     pub(super) fn new(outcomes: Map, routes: Map, route_slots: u32, cpus: u32) -> Result<Self> {
         Ok(Self {
-            outcomes: descriptor(outcomes)?,
-            routes: descriptor(routes)?,
+            outcomes: array(outcomes)?,
+            routes: array(routes)?,
             route_slots: route_slots as usize,
             cpus: cpus as usize,
         })
@@ -96,14 +96,12 @@ impl Counters {
     }
 }
 
-fn descriptor(map: Map) -> Result<OwnedFd> {
+/// The map itself, not a copy of its descriptor: programs that are loaded later name that number.
+fn array(map: Map) -> Result<MapData> {
     let Map::Array(map) = map else {
         bail!("a counter map is no array");
     };
-    map.fd()
-        .as_fd()
-        .try_clone_to_owned()
-        .context("keep a counter map")
+    Ok(map)
 }
 
 /// A counter map in this process's memory, for as long as it takes to read it: the pages would
@@ -115,13 +113,22 @@ struct Mapping {
 
 impl Mapping {
     /// `counters` is the length of the map.
-    fn of(map: &OwnedFd, counters: usize) -> Result<Self> {
+    fn of(map: &MapData, counters: usize) -> Result<Self> {
         let bytes = NonZeroUsize::new((counters * size_of::<Counter>()).next_multiple_of(4096))
             .context("a counter map has no entries")?;
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a fresh shared mapping, which aliases no memory of this process.
-        let address = unsafe { mmap(None, bytes, protection, MapFlags::MAP_SHARED, map, 0) }
-            .context("map counters into memory")?;
+        let address = unsafe {
+            mmap(
+                None,
+                bytes,
+                protection,
+                MapFlags::MAP_SHARED,
+                map.fd().as_fd(),
+                0,
+            )
+        }
+        .context("map counters into memory")?;
         Ok(Self {
             address: address.cast(),
             bytes,

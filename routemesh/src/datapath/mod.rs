@@ -65,8 +65,9 @@ pub struct Datapath {
 }
 
 impl Datapath {
-    /// Loads the programs with room for `route_limit` routes, and takes `directory`, below
-    /// which maps and links are pinned. Nothing is attached yet. The programs log only where
+    /// Loads maps and program with room for `route_limit` routes, and takes `directory`, below
+    /// which maps and links are pinned. Nothing is attached yet, and XDP's program is loaded when
+    /// it is. The programs log only where
     /// `log` says so.
     ///
     /// # Errors
@@ -91,14 +92,13 @@ impl Datapath {
             .override_global(aya_log::LEVEL, if log { &log::ON } else { &log::OFF }, true)
             .load(OBJECT)
             .context("load the kernel programs' maps")?;
-        attach::load(&mut ebpf)?;
         let counters = Counters::new(
             take(&mut ebpf, map_names::OUTCOMES)?,
             take(&mut ebpf, map_names::ROUTE_COUNTERS)?,
             slots,
             cpus,
         )?;
-        Ok(Self {
+        let mut datapath = Self {
             routes: typed(&mut ebpf, map_names::ROUTES)?,
             table_state: typed(&mut ebpf, map_names::TABLE_STATE)?,
             generation: 0,
@@ -111,7 +111,9 @@ impl Datapath {
             counters,
             pins,
             ebpf,
-        })
+        };
+        datapath.load_program(Hook::Tc)?;
+        Ok(datapath)
     }
 
     /// The programs' log. Wants a tokio runtime around it.

@@ -171,6 +171,7 @@ impl Rig {
         ip_batch(world::INTERFACES)?;
         let directory = Directory::new();
         let mut datapath = Datapath::load(&directory.0, ROUTES, false)?;
+        datapath.load_program(Hook::Xdp)?;
         world::fill(&mut datapath)?;
         Ok(Self {
             datapath,
