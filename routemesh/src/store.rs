@@ -24,7 +24,14 @@ use crate::{
 pub struct Journal {
     path: PathBuf,
     file: File,
+    /// Lines of the file.
+    lines: usize,
+    /// From how many lines on it is written anew, without what was overridden.
+    limit: usize,
 }
+
+/// Lines that are not worth writing the file anew.
+const SLACK: usize = 100_000;
 
 impl Journal {
     /// Opens the file that belongs to the control socket at `socket`, and tells the routes that the edits in it come to. What was overridden
@@ -35,9 +42,14 @@ impl Journal {
     /// that lost its power, is passed over.
     pub fn open(socket: &Path) -> Result<(Self, Vec<RouteEdit>)> {
         let path = path_for(socket);
-        let routes = read(&path).with_context(|| format!("read {}", path.display()))?;
-        let file = written(&path, &routes).with_context(|| format!("write {}", path.display()))?;
-        Ok((Self { path, file }, routes))
+        let (file, routes) = compacted(&path)?;
+        let journal = Self {
+            path,
+            file,
+            lines: routes.len(),
+            limit: 2 * routes.len() + SLACK,
+        };
+        Ok((journal, routes))
     }
 
     /// Adds edits.
@@ -45,7 +57,15 @@ impl Journal {
     /// # Errors
     /// When the file system is full, for instance; the edits must then not take effect.
     pub fn append(&mut self, edits: &[RouteEdit]) -> Result<()> {
-        write(&self.file, edits).with_context(|| format!("write {}", self.path.display()))
+        write(&self.file, edits).with_context(|| format!("write {}", self.path.display()))?;
+        self.lines += edits.len();
+        if self.lines > self.limit {
+            let (file, routes) = compacted(&self.path)?;
+            self.file = file;
+            self.lines = routes.len();
+            self.limit = 2 * routes.len() + SLACK;
+        }
+        Ok(())
     }
 
     /// Forgets all.
@@ -53,6 +73,7 @@ impl Journal {
     /// # Errors
     /// When the file cannot be written.
     pub fn clear(&mut self) -> Result<()> {
+        self.lines = 0;
         self.file
             .set_len(0)
             .with_context(|| format!("write {}", self.path.display()))
@@ -75,6 +96,13 @@ pub fn forget(socket: &Path) -> Result<()> {
 
 fn path_for(socket: &Path) -> PathBuf {
     socket.with_extension("routes")
+}
+
+/// Writes the file anew, without what was overridden; tells what is left.
+fn compacted(path: &Path) -> Result<(File, Vec<RouteEdit>)> {
+    let routes = read(path).with_context(|| format!("read {}", path.display()))?;
+    let file = written(path, &routes).with_context(|| format!("write {}", path.display()))?;
+    Ok((file, routes))
 }
 
 fn read(path: &Path) -> Result<Vec<RouteEdit>> {
@@ -182,6 +210,19 @@ mod tests {
             .open(path_for(&path))
             .unwrap();
         file.write_all(b"{\"op\":\"add\",\"dst\":\"10.").unwrap();
+        assert_eq!(reopened(&path), ["10.1.0.0/24 192.0.2.1"]);
+    }
+
+    #[test]
+    fn edits_of_one_route_over_and_over_do_not_fill_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sock");
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        let batch = vec![edit(RouteOp::Replace, "10.1.0.0/24", "192.0.2.1"); SLACK / 2];
+        for _ in 0..5 {
+            journal.append(&batch).unwrap();
+        }
+        assert!(journal.lines <= SLACK + 2, "{} lines", journal.lines);
         assert_eq!(reopened(&path), ["10.1.0.0/24 192.0.2.1"]);
     }
 
