@@ -285,7 +285,7 @@ fn ecn(way: Way, roles: Roles, (outside, inside): (u8, u8), wanted: Option<u8>) 
 }
 
 #[test]
-fn an_inner_ttl_that_ends_here_is_answered() {
+fn an_inner_ttl_that_ends_here_is_answered_by_way_of_the_containers_network() {
     in_rig(|rig| {
         fill(rig);
         let mut rows = Vec::new();
@@ -295,9 +295,11 @@ fn an_inner_ttl_that_ends_here_is_answered() {
             let stripped = opened(&packet);
             let error = ErrorReply {
                 fragment_word: 0x4000,
-                ..ErrorReply::from(roles.host())
+                ..ErrorReply::from(roles.gateway())
             };
-            let error = error.time_exceeded(&stripped);
+            let mut error = error.time_exceeded(&stripped);
+            // It comes in there, to be routed into the tunnel like any packet.
+            error[..12].copy_from_slice(&[DOCKER_A_MAC; 2].concat());
             let counter = roles.counter(Known::Network);
             let fate = Fate::sent(Outcome::TtlExceeded, error, counter, stripped.len() - 14);
             let row = Row::new(format!("{roles:?}"), way.arriving(&packet).build());

@@ -24,6 +24,8 @@ const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
 const PACKET_HOST: u32 = 0;
 const TC_ACT_REDIRECT: i64 = 7;
+/// `BPF_F_INGRESS`.
+const INGRESS: u64 = 1;
 /// What parsing and forwarding look at: Ethernet, IPv6, and the start of TCP.
 const HEADERS: u32 = (ETH_LEN + IPV6_LEN + 20) as u32;
 /// `BPF_ADJ_ROOM_MAC`: room is made behind the Ethernet header.
@@ -205,6 +207,13 @@ impl Tc {
     pub(crate) fn redirect(&mut self, ifindex: u32) -> Result<u32, Outcome> {
         // SAFETY: as in `redirect_peer`.
         sent(unsafe { bpf_redirect(ifindex, 0) })
+    }
+
+    /// Has the frame come in by `ifindex`, where programs see it anew.
+    #[inline(always)]
+    pub(crate) fn receive(&mut self, ifindex: u32) -> Result<u32, Outcome> {
+        // SAFETY: as in `redirect_peer`.
+        sent(unsafe { bpf_redirect(ifindex, INGRESS) })
     }
 
     /// Sends the packet out of `ifindex` to the neighbour with that address, which the kernel

@@ -39,7 +39,7 @@ pub(crate) fn tc(tc: &mut Tc, interface: &Interface) -> Result<Sent, Outcome> {
         _ => match forward_tc(tc, &datagram, route, peer) {
             Err(Stop::Complain(complaint)) => {
                 count::route(route, datagram.length());
-                reply::send(tc, interface, &datagram, complaint)
+                reply::send(tc, interface, &datagram, route, complaint)
             }
             Err(Stop::End(outcome)) => Err(outcome),
             Ok(sent) => Ok(sent),
@@ -158,10 +158,13 @@ fn refused_inside(outcome: Outcome) -> Outcome {
     }
 }
 
-/// A peer may speak for the subnets that are routed to it, and for no other.
+/// A peer may speak for itself and for the subnets that are routed to it, and for no other.
 #[inline(always)]
 fn owned(packet: &impl Packet, inner: &Datagram, peer: Address) -> Result<(), Outcome> {
     let source = parse::source(packet, inner.family())?;
+    if source == peer {
+        return Ok(());
+    }
     let route = maps::route(source, inner.family()).ok_or(Outcome::SpoofedSource)?;
     if route.kind != RouteKind::DIRECT {
         return Err(Outcome::SpoofedSource);
