@@ -20,8 +20,10 @@ pub(crate) fn send(
     route: &Route,
     complaint: Complaint,
 ) -> Result<Sent, Outcome> {
+    // First, while `route` holds: the next look-up of a route may take its place in the cache.
+    let inside = inside(tc, route, interface);
     let (from, ifindex) = if is_tunnelled(tc, interface, datagram) {
-        inside(tc, route, interface)
+        inside
     } else {
         (interface, 0)
     };
