@@ -40,7 +40,7 @@ fn embed() -> Result<()> {
         Object::Built(tools) => &tools.linker,
     };
     println!("cargo::rerun-if-changed={}", made_of.display());
-    let object = bpf_build::object(&found, root, target)?;
+    let object = bpf_build::object(&found, bpf_build::DATAPATH, root, target)?;
     fs::copy(&object, out.join("datapath.o"))
         .with_context(|| format!("copy {}", object.display()))?;
     Ok(())

@@ -6,6 +6,7 @@
 //! running kernel may hold maps of the old shape.
 #![no_std]
 
+pub mod bench;
 mod maps;
 mod outcome;
 

@@ -60,6 +60,8 @@ macro_rules! map_types {
     };
 }
 
+pub(crate) use map_types;
+
 map_types! {
     Route = 12;
     TableState = 16;

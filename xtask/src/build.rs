@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// Sets up, then builds the eBPF programs and the whole workspace as `arguments` tell cargo.
 pub(crate) fn workspace(arguments: &[&str]) -> Result<()> {
     let object = setup::run()?;
-    let path = bpf_build::object(&object, &root(), &target()?)?;
+    let path = bpf_build::object(&object, bpf_build::DATAPATH, &root(), &target()?)?;
     println!("build: eBPF programs in {}", path.display());
     succeed(cargo("build").arg("--workspace").args(arguments))
 }

@@ -15,3 +15,5 @@ pub(crate) const GENEVE: &str = "routemesh geneve";
 pub(crate) const GRE: &str = "routemesh gre";
 pub(crate) const IPIP: &str = "routemesh ipip";
 pub(crate) const DAEMON: &str = "routemesh";
+/// What a source of frames costs alone; it is subtracted from the others.
+pub(crate) const DROPPED: &str = "dropped at the door";

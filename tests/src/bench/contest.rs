@@ -94,7 +94,8 @@ pub(crate) struct Contest<'a> {
 }
 
 impl Contest<'_> {
-    /// Measures until the ratios are tight enough, or the rounds are at their end.
+    /// Measures until the ratios of the first measure are tight enough, or the rounds are at
+    /// their end.
     ///
     /// Every round begins at the other end of the columns, so that what drifts meets all alike.
     ///
@@ -117,7 +118,7 @@ impl Contest<'_> {
                     comparison.columns[turn].samples.push(figure);
                 }
             }
-            if round >= *pace.rounds.start() && found.iter().all(|one| is_tight(one, pace.spread)) {
+            if round >= *pace.rounds.start() && is_tight(&found[0], pace.spread) {
                 break;
             }
         }

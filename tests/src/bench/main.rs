@@ -2,19 +2,24 @@
 //!
 //! Everything is in namespaces of its own; no interface outside of them is touched.
 
+mod chart;
 mod column;
 mod contest;
+mod generator;
 mod goal;
 mod load;
 mod machine;
+mod page;
 mod report;
 mod rows;
 mod screen;
 mod statistic;
 mod table;
+mod transit;
 mod way;
 
 use std::{
+    fs,
     path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
@@ -44,6 +49,16 @@ struct Options {
     /// Write all figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Draw the main figures, as SVG
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
+    /// Write all of it as a page, in Markdown, as docs/performance.md is; with --chart, the
+    /// picture lies beside it
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+    /// Measure nothing: take the figures of an earlier run on this machine
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["rows", "quick", "json"])]
+    from: Option<PathBuf>,
 }
 
 impl Options {
@@ -88,12 +103,28 @@ fn run(options: &Options) -> Result<()> {
     let begun = Instant::now();
     // Read first: a report that cannot be compared is found out about before the measuring.
     let before = options.compare.as_deref().map(Report::read).transpose()?;
+    let report = match &options.from {
+        Some(path) => Report::read(path)?,
+        None => measure(options, &screen)?,
+    };
+    if let Some(before) = before {
+        print!("{}", table::changes(&before, &report));
+    }
+    write(options, &report)?;
+    screen.note(&format!(
+        "All of this took {:.0} s.",
+        begun.elapsed().as_secs_f32()
+    ));
+    Ok(())
+}
+
+fn measure(options: &Options, screen: &Screen) -> Result<Report> {
     let mut report = Report::new(options.quick)?;
     println!("{}", report.machine);
     let run = Run {
         pace: options.pace(),
         quick: options.quick,
-        screen: &screen,
+        screen,
     };
     for row in options.rows()? {
         println!("\nRow {}: {}", row.number, row.title);
@@ -107,16 +138,25 @@ fn run(options: &Options) -> Result<()> {
                 table::comparison(&report, comparison, run.pace.spread)
             );
         }
+        // Minutes of measuring are not lost when a later row fails.
+        write(options, &report)?;
     }
-    if let Some(before) = before {
-        print!("{}", table::changes(&before, &report));
-    }
+    Ok(report)
+}
+
+fn write(options: &Options, report: &Report) -> Result<()> {
     if let Some(path) = &options.json {
         report.write(path)?;
     }
-    screen.note(&format!(
-        "All of this took {:.0} s.",
-        begun.elapsed().as_secs_f32()
-    ));
+    let chart = options.chart.as_deref();
+    if let Some(path) = chart {
+        let svg = chart::svg(report);
+        fs::write(path, svg).with_context(|| format!("write {}", path.display()))?;
+    }
+    if let Some(path) = &options.page {
+        let beside = chart.and_then(|path| path.file_name()?.to_str());
+        let page = page::markdown(report, beside);
+        fs::write(path, page).with_context(|| format!("write {}", path.display()))?;
+    }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use routemesh_tests::lab::{
-    Node, PATIENCE, Pair, Routemesh, Side, accept_from, docker_rules, eventually, refuse_sources,
+    Node, PATIENCE, Pair, Routemesh, Side, accept, docker_rules, eventually, refuse_sources,
     tcp_stream,
 };
 
@@ -196,7 +196,7 @@ impl Way {
 fn with_docker(pair: &Pair, interface: &str) -> Result<()> {
     for side in [&pair.a, &pair.b] {
         docker_rules(side)?;
-        accept_from(side.host.node(), interface)?;
+        accept(side.host.node(), interface, "docker0")?;
     }
     Ok(())
 }
@@ -243,7 +243,7 @@ fn flannel(side: &Side, other: &Side) -> Result<()> {
 }
 
 /// Packets that a host's kernel has forwarded, of both families.
-fn forwarded(host: &Node) -> Result<u64> {
+pub(crate) fn forwarded(host: &Node) -> Result<u64> {
     host.enter(|| {
         let v4 = fs::read_to_string("/proc/thread-self/net/snmp")?;
         let mut lines = v4.lines().filter_map(|line| line.strip_prefix("Ip: "));

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use routemesh_tests::lab::{Pair, accept_from, docker_rules, tcp_watched, udp_for};
+use routemesh_tests::lab::{Pair, accept, docker_rules, tcp_watched, udp_for};
 
 use crate::{
     interrupt,
@@ -86,7 +86,7 @@ fn kernel_routed() -> Result<Pair> {
     let pair = Pair::new()?;
     for side in [&pair.a, &pair.b] {
         docker_rules(side)?;
-        accept_from(side.host.node(), "eth0")?;
+        accept(side.host.node(), "eth0", "docker0")?;
     }
     pair.kernel_routing()?;
     Ok(pair)

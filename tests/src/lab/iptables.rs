@@ -54,13 +54,13 @@ pub fn docker_rules(side: &Side) -> Result<()> {
     restore(side.host.node(), &[], &rules(&subnet.to_string()))
 }
 
-/// The one rule that its operator adds for kernel routing: containers may be reached from
-/// `interface`, which leads to the other hosts.
+/// The one rule that its operator adds for kernel routing: what comes in by `from`, which leads
+/// to the other hosts, may leave by `to`.
 ///
 /// # Errors
 /// When iptables refuses, as without Docker's rules.
-pub fn accept_from(node: &Node, interface: &str) -> Result<()> {
-    let rule = format!("-I DOCKER-USER -i {interface} -o docker0 -j ACCEPT");
+pub fn accept(node: &Node, from: &str, to: &str) -> Result<()> {
+    let rule = format!("-I DOCKER-USER -i {from} -o {to} -j ACCEPT");
     restore(node, &["--noflush"], &format!("*filter\n{rule}\nCOMMIT\n"))
 }
 

@@ -39,7 +39,7 @@ pub use docker::{Docker, DockerContainer};
 pub use footprint::{Footprint, Leftovers, attached, has_tcx};
 pub use host::Host;
 pub use http::{Answer, request};
-pub use iptables::{accept_from, docker_rules, refuse_sources};
+pub use iptables::{accept, docker_rules, refuse_sources};
 pub use network::{Container, Network};
 pub use node::Node;
 pub use numbered::{Numbered, udp_numbered};

@@ -65,8 +65,11 @@ impl Wire {
     }
 
     /// Lays a cable from one host to another, with the addresses they would have on this wire,
-    /// which they are not on.
-    pub(super) fn cable(&self, [a, b]: [&Host; 2], interface: &str) -> Result<()> {
+    /// which they are not on. `interface` is at both ends.
+    ///
+    /// # Errors
+    /// When one of them has an interface of that name.
+    pub fn cable(&self, [a, b]: [&Host; 2], interface: &str) -> Result<()> {
         a.ip(&format!(
             "link add {interface} type veth peer name {interface} netns {}",
             b.path()

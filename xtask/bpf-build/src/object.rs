@@ -14,7 +14,11 @@ use crate::{Host, TARGET, Tools, find_compiler, find_linker};
 pub const OBJECT_VARIABLE: &str = "ROUTEMESH_EBPF_OBJECT";
 
 const PACKAGE: &str = "routemesh-ebpf";
-const PROGRAMS: &str = "datapath";
+/// The object that the daemon embeds.
+pub const DATAPATH: &str = "datapath";
+/// The object of the benchmark's own programs.
+pub const BENCH: &str = "bench";
+
 /// Of its own, since the workspace's is locked while its build scripts run.
 const DIRECTORY: &str = "bpf";
 const FLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
@@ -70,19 +74,23 @@ fn missing(what: &str, notes: &[String]) -> String {
     )
 }
 
-/// The object's path; built first, from the workspace at `root` and below `target`, if it must be.
+/// The path of the object named [`DATAPATH`] or [`BENCH`]; built first, from the workspace at
+/// `root` and below `target`, if it must be. With a prebuilt one, [`BENCH`] lies beside it.
 ///
 /// # Errors
 ///
 /// If cargo cannot be run or the programs do not build; cargo has said why on stderr.
-pub fn object(object: &Object, root: &Path, target: &Path) -> Result<PathBuf> {
+pub fn object(object: &Object, name: &str, root: &Path, target: &Path) -> Result<PathBuf> {
     match object {
-        Object::Prebuilt(path) => Ok(path.clone()),
+        Object::Prebuilt(path) if name == DATAPATH => Ok(path.clone()),
+        Object::Prebuilt(path) => Ok(path.with_file_name(name).with_extension("o")),
         Object::Built(tools) => {
             let directory = target.join(DIRECTORY);
-            run(cargo("build", tools, root, &directory).env(FLAGS, flags(&tools.linker, &[])))?;
-            let built = directory.join(TARGET).join("release").join(PROGRAMS);
-            let object = directory.join(PROGRAMS).with_extension("o");
+            let mut build = cargo("build", tools, root, &directory);
+            build.args(["--bin", name]);
+            run(build.env(FLAGS, flags(&tools.linker, &[])))?;
+            let built = directory.join(TARGET).join("release").join(name);
+            let object = directory.join(name).with_extension("o");
             copy_if_changed(&built, &object)?;
             Ok(object)
         }
@@ -96,7 +104,9 @@ pub fn object(object: &Object, root: &Path, target: &Path) -> Result<PathBuf> {
 /// If cargo cannot be run, or finds a warning or an error and has shown it on stderr.
 pub fn check(tools: &Tools, root: &Path, target: &Path) -> Result<()> {
     let directory = target.join(DIRECTORY);
-    run(cargo("check", tools, root, &directory).env(FLAGS, flags(&tools.linker, &["-Dwarnings"])))
+    let mut check = cargo("check", tools, root, &directory);
+    check.arg("--bins");
+    run(check.env(FLAGS, flags(&tools.linker, &["-Dwarnings"])))
 }
 
 fn cargo(verb: &str, tools: &Tools, root: &Path, directory: &Path) -> Command {
@@ -104,7 +114,7 @@ fn cargo(verb: &str, tools: &Tools, root: &Path, directory: &Path) -> Command {
     command
         .args(["--release", "--locked", "--target", TARGET, "--target-dir"])
         .arg(directory)
-        .args(["--package", PACKAGE, "--bin", PROGRAMS])
+        .args(["--package", PACKAGE])
         .current_dir(root);
     // The workspace's release profile is the daemon's: bpf-linker does its own link-time
     // optimisation, and the kernel wants the BTF that is made from full debug information.

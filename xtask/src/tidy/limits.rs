@@ -12,6 +12,14 @@ const UNSAFE: &[(&str, &str)] = &[
         "vouches for the map types' layout",
     ),
     (
+        "routemesh-ebpf/src/bin/bench/frame.rs",
+        "calls the kernel's packet helpers",
+    ),
+    (
+        "routemesh-ebpf/src/bin/bench/programs.rs",
+        "reads the maps and clock, states the programs' licence",
+    ),
+    (
         "routemesh-ebpf/src/bin/datapath/count.rs",
         "adds to this CPU's counters",
     ),

@@ -2,6 +2,9 @@
 
 mod delay;
 mod direct;
+mod packets;
+mod scale;
+mod start;
 mod tunnel;
 
 use anyhow::Result;
@@ -35,9 +38,24 @@ pub(crate) const ROWS: &[Row] = &[
         run: tunnel::run,
     },
     Row {
+        number: 3,
+        title: "frames of 64 bytes on one core",
+        run: packets::run,
+    },
+    Row {
         number: 4,
         title: "round trips, and new connections",
         run: delay::run,
+    },
+    Row {
+        number: 7,
+        title: "large tables",
+        run: scale::run,
+    },
+    Row {
+        number: 8,
+        title: "start",
+        run: start::run,
     },
 ];
 

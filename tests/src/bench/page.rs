@@ -1,0 +1,153 @@
+//! The report as docs/performance.md.
+
+use std::fmt::Write as _;
+
+use crate::{
+    goal::{GOALS, Verdict},
+    report::{Comparison, Report},
+    statistic::Estimate,
+    table::{multiple, number, subject},
+};
+
+const INTRODUCTION: &str = "\
+# Performance
+
+Written by `cargo xtask bench --page`; not to be edited by hand.
+
+What routemesh carries is measured beside what its users would use instead, side by side in one
+run: the columns of a comparison take turns, in rounds that begin at either end, and what counts
+is the ratio of two columns in the same round. A figure is a median; behind it stands the interval
+that holds the true one with 95 % by the sign test, which assumes nothing of how figures spread.
+Absolute figures mean nothing on another machine: compare ratios.
+
+Every column has hosts of its own, made of network namespaces and joined by a veth cable. Packets
+are checked: streams by their hash before the measuring, datagrams and frames by their count at the
+receiver, frames by checksum and TTL too, and that they came by the way the column claims by the
+counters of the kernel or of the programs. The hosts of `kernel + Docker's iptables` and of all
+columns of routemesh have the chains and rules of `dockerd`; nothing is switched off anywhere
+that users would have on.
+";
+
+const REPRODUCE: &str = "\
+## Again, elsewhere
+
+```console
+cargo xtask bench                         # 30 minutes, on a machine that does nothing else
+cargo xtask bench --quick                 # 3 minutes
+cargo xtask bench --rows 1,3 --json before.json
+cargo xtask bench --rows 1,3 --compare before.json
+```
+
+Figures of two machines are refused to be compared: the JSON holds the processor, its cores and the
+kernel. The rounds go on until the ratio is known to 3 %, or say that it is not.
+";
+
+/// The page; `chart` is the picture's path from there, where there is one.
+pub(crate) fn markdown(report: &Report, chart: Option<&str>) -> String {
+    let mut page = format!("{INTRODUCTION}\nThe machine: {}.\n", report.machine);
+    if report.quick {
+        page += "\nA short run (`--quick`): the intervals are wider than they could be.\n";
+    }
+    if let Some(chart) = chart {
+        let _ = write!(page, "\n![Bars of the main comparisons]({chart})\n");
+    }
+    page += &goals(report);
+    page += &slower(report);
+    page += "\n## All figures\n";
+    for comparison in &report.comparisons {
+        page += &table(comparison);
+    }
+    page + "\n" + REPRODUCE
+}
+
+fn goals(report: &Report) -> String {
+    let mut text = String::from(
+        "\n## What was to be reached\n\n| What | Column | Found | Wanted | |\n|---|---|---|---|---|\n",
+    );
+    for goal in GOALS {
+        let Some(comparison) = report.comparison(goal.comparison) else {
+            continue;
+        };
+        let Some((found, verdict)) = goal.verdict(report) else {
+            continue;
+        };
+        let found = match goal.against {
+            Some(_) => multiple(&found),
+            None => format!("{} {}", number(found.median), comparison.unit),
+        };
+        let mark = match verdict {
+            Verdict::Met | Verdict::JustMet => verdict.label().to_owned(),
+            Verdict::JustMissed | Verdict::Missed => format!("**{}**", verdict.label()),
+        };
+        let (title, subject, bound) = (&comparison.title, subject(goal), goal.bound());
+        let _ = writeln!(text, "| {title} | {subject} | {found} | {bound} | {mark} |");
+    }
+    text
+}
+
+/// Columns of routemesh that are not surely better than each of the kernel's.
+fn slower(report: &Report) -> String {
+    let mut text = String::from("\n## Where routemesh is not faster\n\n");
+    let mut none = true;
+    for comparison in &report.comparisons {
+        let (ours, others): (Vec<_>, Vec<_>) = comparison
+            .columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .partition(|name| name.starts_with("routemesh"));
+        let others = others.iter().filter(|name| name.starts_with("kernel"));
+        for (one, other) in others.flat_map(|other| ours.iter().map(move |one| (one, other))) {
+            let Some(ratio) = comparison.ratio(one, other) else {
+                continue;
+            };
+            let faster = if comparison.less {
+                ratio.high < 1.0
+            } else {
+                ratio.low > 1.0
+            };
+            if !faster {
+                none = false;
+                let (title, ratio) = (&comparison.title, multiple(&ratio));
+                let _ = writeln!(text, "- {title}: `{one}` is at {ratio} of `{other}`.");
+            }
+        }
+    }
+    if none {
+        text += "Nowhere in this run.\n";
+    }
+    text
+}
+
+fn table(comparison: &Comparison) -> String {
+    let Comparison {
+        row, title, unit, ..
+    } = comparison;
+    let first = comparison
+        .columns
+        .first()
+        .map(|column| column.name.as_str());
+    let rounds = comparison.columns.iter().map(|column| column.samples.len());
+    let rounds = rounds.max().unwrap_or_default();
+    let better = if comparison.less { "less" } else { "more" };
+    let against = first.unwrap_or_default();
+    let mut text = format!(
+        "\n### {row} · {title}\n\n{unit}, {better} is better; medians of {rounds}.\n\n\
+         | Column | {unit} | of `{against}` |\n|---|--:|---|\n"
+    );
+    for column in &comparison.columns {
+        let Some(figure) = Estimate::of(&column.samples) else {
+            continue;
+        };
+        let share = first
+            .filter(|first| *first != column.name)
+            .and_then(|first| comparison.ratio(&column.name, first))
+            .map_or(String::new(), |ratio| multiple(&ratio));
+        let _ = writeln!(
+            text,
+            "| {} | {} | {share} |",
+            column.name,
+            number(figure.median)
+        );
+    }
+    text
+}

@@ -1,0 +1,282 @@
+//! Row 7: what a large table costs.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use nix::time::{ClockId, clock_gettime};
+use routemesh_tests::lab::{PATIENCE, Routemesh, binary, eventually};
+
+use super::Run;
+use crate::{
+    column,
+    contest::{Contest, Measure},
+    generator::Sink,
+    report::{Column, Comparison},
+    transit::{SPACE, Traffic, Transit},
+};
+
+/// Routes, as powers of two.
+const SIZES: [u32; 6] = [0, 6, 10, 14, 18, 20];
+/// For a short run.
+const FEW_SIZES: [u32; 3] = [0, 6, 20];
+/// The largest table, as a power of two.
+const LARGEST: u32 = 20;
+/// Times a route is added to the largest table and waited for.
+const ADDITIONS: u32 = 12;
+/// Frames that are sent at once while something else happens. Between two such the kernel takes
+/// twenty milliseconds, so there must be few.
+const CHUNK: u32 = 200_000;
+/// Frames to see whether there is a way.
+const TRIAL: u32 = 2_000;
+
+pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
+    let mut found = forwarding(run)?;
+    found.extend(loading(run)?);
+    Ok(found)
+}
+
+/// What it costs to forward, for traffic to one, to 4,096 and to all destinations.
+fn forwarding(run: &Run) -> Result<Vec<Comparison>> {
+    let sizes: &[u32] = if run.quick { &FEW_SIZES } else { &SIZES };
+    let mut found = Vec::new();
+    for (destinations, measure) in [(0, ONE), (12, SOME), (20, ALL)] {
+        let traffic = Traffic::to(destinations);
+        let mut transits = vec![Transit::dropping(column::DROPPED, traffic)?];
+        for &size in sizes {
+            run.screen
+                .progress(&format!("{}: load 2^{size} routes", measure.title));
+            transits.push(table(size, traffic)?);
+        }
+        let contest = Contest {
+            row: 7,
+            measures: vec![measure],
+            contenders: transits.iter_mut().map(Transit::cost).collect(),
+        };
+        for comparison in contest.run(&run.pace, run.screen)? {
+            let columns = comparison.beyond(column::DROPPED).context("no base")?;
+            found.push(Comparison {
+                columns,
+                ..comparison
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// A host with so many routes, as a power of two, that divide all destinations among them.
+fn table(size: u32, traffic: Traffic) -> Result<Transit> {
+    let plural = if size == 0 { "" } else { "s" };
+    let transit = Transit::new(&format!("{} route{plural}", 1 << size), traffic)?;
+    let daemon = empty(&transit)?;
+    load(&transit, &daemon, size)?;
+    transit.with(daemon, "xdp")?.opened()
+}
+
+/// A daemon with room for the largest table and no route to the sink.
+fn empty(transit: &Transit) -> Result<Routemesh> {
+    let room = (1 << LARGEST) + (1 << 10);
+    Routemesh::start(transit.side.host.node(), &transit.config("xdp", room))
+}
+
+/// Loads so many routes from one file; returns how long that took.
+fn load(transit: &Transit, daemon: &Routemesh, size: u32) -> Result<Duration> {
+    let (base, bits) = SPACE;
+    let (length, gateway) = (32 - bits + size, transit.gateway());
+    let mut text = String::new();
+    for number in 0..1_u32 << size {
+        let dst = std::net::Ipv4Addr::from(base + (number << (bits - size)));
+        let _ = writeln!(text, "{dst}/{length} via {gateway}");
+    }
+    let file = daemon.folder().join("routes");
+    fs::write(&file, text)?;
+    let name = file.to_str().context("a path in UTF-8")?;
+    let start = Instant::now();
+    command(daemon, &["route", "add", "--batch", name])?;
+    Ok(start.elapsed())
+}
+
+/// Runs the CLI with nothing around it, which would take longer than the CLI itself.
+fn command(daemon: &Routemesh, words: &[&str]) -> Result<()> {
+    let output = Command::new(binary()?)
+        .args(words)
+        .env("ROUTEMESH_SOCKET", daemon.socket())
+        .output()
+        .context("run the CLI")?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "routemesh {}: {errors}",
+        words.join(" ")
+    );
+    Ok(())
+}
+
+/// How long it takes to load and to change the largest table, and what that does to packets.
+fn loading(run: &Run) -> Result<Vec<Comparison>> {
+    let times = if run.quick { 1 } else { 4 };
+    let mut found = [LOAD_TIME, LOAD_LOST, LOAD_MEMORY, ADD].map(|measure| (measure, Vec::new()));
+    for time in 1..=times {
+        run.screen
+            .progress(&format!("load the largest table, {time} of {times}"));
+        let mut transit = Transit::new("load", Traffic::to(0))?;
+        let daemon = empty(&transit)?;
+        // What is measured with is not what is loaded.
+        let (first, _) = SPACE;
+        let host = std::net::Ipv4Addr::from(first);
+        command(
+            &daemon,
+            &[
+                "route",
+                "add",
+                &format!("{host}/32"),
+                "via",
+                &transit.gateway().to_string(),
+            ],
+        )?;
+        eventually("frames to come through", PATIENCE, || {
+            let arrived = transit.burst(TRIAL)?;
+            ensure!(
+                arrived.packets == u64::from(TRIAL),
+                "{} did",
+                arrived.packets
+            );
+            Ok(())
+        })?;
+        let (took, lost) = while_sending(&mut transit, |transit| load(transit, &daemon, LARGEST))?;
+        let memory = memory(&daemon)?;
+        for ((_, samples), figure) in
+            found
+                .iter_mut()
+                .zip([took.as_secs_f64(), lost as f64, memory])
+        {
+            samples.push(figure);
+        }
+        found[3].1.extend(additions(&mut transit, &daemon)?);
+    }
+    Ok(found
+        .map(|(measure, samples)| alone(7, measure, samples))
+        .into())
+}
+
+/// Does something while the source sends; returns what that returns, and frames lost.
+fn while_sending<T>(
+    transit: &mut Transit,
+    work: impl FnOnce(&Transit) -> Result<T>,
+) -> Result<(T, u64)> {
+    transit.sink.clear()?;
+    let (result, sent) = sending(transit, || work(transit))?;
+    let arrived = transit.sink.wait(sent)?;
+    Ok((result, sent.saturating_sub(arrived.packets)))
+}
+
+/// Does something once the source sends, and while it does; returns what that returns, and
+/// frames sent.
+pub(super) fn sending<T>(transit: &Transit, work: impl FnOnce() -> Result<T>) -> Result<(T, u64)> {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let source = &transit.source;
+        let sender = scope.spawn(|| -> Result<u64> {
+            let mut sent = 0;
+            while !done.load(Ordering::Acquire) {
+                source.send(CHUNK)?;
+                sent += u64::from(CHUNK);
+            }
+            Ok(sent)
+        });
+        let result = transit.receives().and_then(|()| work());
+        done.store(true, Ordering::Release);
+        let sent = sender
+            .join()
+            .map_err(|_| anyhow!("the source panicked"))??;
+        Ok((result?, sent))
+    })
+}
+
+/// Adds routes one by one to the largest table, each after frames for it began to be sent;
+/// returns the milliseconds from the CLI's start to the first frame at the sink.
+fn additions(transit: &mut Transit, daemon: &Routemesh) -> Result<Vec<f64>> {
+    let gateway = transit.gateway().to_string();
+    // The source goes on sending to the first destination, which has a route to itself.
+    let (first, _) = SPACE;
+    let dst = format!("{}/32", std::net::Ipv4Addr::from(first));
+    let mut times = Vec::new();
+    for _ in 0..ADDITIONS {
+        command(daemon, &["route", "replace", "blackhole", &dst])?;
+        transit.sink.wait(u64::MAX)?;
+        transit.sink.clear()?;
+        let ((), _) = sending(transit, || {
+            let begun = monotonic()?;
+            command(daemon, &["route", "replace", &dst, "via", &gateway])?;
+            let first = first_arrival(&transit.sink)?;
+            times.push((first - begun) as f64 / 1e6);
+            Ok(())
+        })?;
+    }
+    Ok(times)
+}
+
+/// When the first frame came since the sink was cleared.
+pub(super) fn first_arrival(sink: &Sink) -> Result<u64> {
+    eventually("the first frame", PATIENCE, || {
+        let first = sink.arrived()?.first;
+        ensure!(first > 0, "none came");
+        Ok(first)
+    })
+}
+
+/// Now, as kernel programs tell the time: in nanoseconds of the monotonic clock.
+pub(super) fn monotonic() -> Result<u64> {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC)?;
+    Ok(now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64)
+}
+
+/// Memory that the daemon's process has, in MB.
+pub(super) fn memory(daemon: &Routemesh) -> Result<f64> {
+    let pid = daemon.pid().context("the daemon does not run")?;
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|text| text.split_whitespace().next());
+    Ok(kilobytes.context("no VmRSS")?.parse::<f64>()? * 1024.0 / 1e6)
+}
+
+/// A comparison of routemesh with nothing but a goal.
+pub(super) fn alone(row: u8, measure: Measure, samples: Vec<f64>) -> Comparison {
+    Comparison {
+        id: measure.id.to_owned(),
+        row,
+        title: measure.title.to_owned(),
+        unit: measure.unit.to_owned(),
+        less: measure.less,
+        columns: vec![Column {
+            name: column::DAEMON.to_owned(),
+            samples,
+        }],
+    }
+}
+
+const LOAD_TIME: Measure = Measure::cost("load-time", "1,048,576 routes from one file", "s");
+const LOAD_LOST: Measure = Measure::cost("load-lost", "Packets lost meanwhile", "packets");
+const LOAD_MEMORY: Measure = Measure::cost("load-memory", "The daemon's memory with them", "MB");
+const ADD: Measure = Measure::cost(
+    "add-to-effect",
+    "From the CLI's start to its route's first packet, beside 1,048,576 routes",
+    "ms",
+);
+const ONE: Measure = Measure::cost("scale-1", "Forwarding, to one destination", "ns per frame");
+const SOME: Measure = Measure::cost(
+    "scale-4k",
+    "Forwarding, to 4,096 destinations",
+    "ns per frame",
+);
+const ALL: Measure = Measure::cost(
+    "scale-all",
+    "Forwarding, to all 1,048,576 destinations",
+    "ns per frame",
+);
