@@ -235,6 +235,19 @@ pub struct NextHop {
     pub reserved3: [u8; 4],
 }
 
+impl NextHop {
+    /// The underlay address of the host that this is: tunnel packets are taken from it.
+    #[must_use]
+    #[inline(always)]
+    pub fn peer(&self) -> &[u8; 16] {
+        if self.shim == Shim::NONE {
+            &self.gateway
+        } else {
+            &self.remote
+        }
+    }
+}
+
 /// What this host accepts from tunnels; the only entry of its map.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]

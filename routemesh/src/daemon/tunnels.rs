@@ -87,11 +87,7 @@ impl Daemon {
 
 /// The underlay address of the host that a next hop is.
 pub(super) fn peer(hop: &NextHop) -> IpAddr {
-    if hop.shim == Shim::NONE {
-        unmapped(hop.gateway)
-    } else {
-        unmapped(hop.remote)
-    }
+    unmapped(*hop.peer())
 }
 
 fn too_large(name: &str, mtu: u32, room: u32) -> String {

@@ -98,7 +98,6 @@ fn bound<P: Resize>(
     interface: &Interface,
     length: impl Fn(&P) -> u32,
 ) -> Result<Bound, Outcome> {
-    let settings = maps::tunnel_settings()?;
     let mut peer = Address::NONE;
     let mut most = u32::MAX;
     for round in 0..2 {
@@ -114,7 +113,7 @@ fn bound<P: Resize>(
         if inside {
             owned(packet, &datagram, peer)?;
         } else if interface.container == 1
-            && tunnel::resembles(packet, &datagram, settings)
+            && tunnel::resembles(packet, &datagram, maps::tunnel_settings()?)
             && maps::is_peer(&datagram.dst())
         {
             return Err(Outcome::ForgedTunnel);
@@ -124,16 +123,21 @@ fn bound<P: Resize>(
         } else {
             Outcome::NoRoute
         })?;
-        let to_host = route.kind == RouteKind::HOST;
-        if inside && to_host && tunnel::resembles(packet, &datagram, settings) {
-            // XDP would leave it to tc, and tc would take it for a peer's in the open.
-            return Err(Outcome::ForgedTunnel);
-        }
-        if inside || !to_host || interface.container == 1 {
+        if route.kind != RouteKind::HOST || interface.container == 1 {
             return Ok(Bound {
                 datagram,
                 route,
                 peer,
+            });
+        }
+        // Only packets for this host can be a tunnel's; others need not look the settings up.
+        let settings = maps::tunnel_settings()?;
+        if inside {
+            // XDP would leave it to tc, and tc would take it for a peer's in the open.
+            return Err(if tunnel::resembles(packet, &datagram, settings) {
+                Outcome::ForgedTunnel
+            } else {
+                Outcome::ToHost
             });
         }
         let arrival =
@@ -170,12 +174,7 @@ fn owned(packet: &impl Packet, inner: &Datagram, peer: Address) -> Result<(), Ou
         return Err(Outcome::SpoofedSource);
     }
     let hop = maps::next_hop(route.target)?;
-    let owner = if hop.shim == Shim::NONE {
-        &hop.gateway
-    } else {
-        &hop.remote
-    };
-    if Address::v6(owner) == peer {
+    if Address::v6(hop.peer()) == peer {
         Ok(())
     } else {
         Err(Outcome::SpoofedSource)
