@@ -12,6 +12,8 @@ pub mod programs {
     pub const SINK: &str = "rmb_sink";
     /// XDP: sends all frames out of the one interface of [`super::map_names::OUT`], as they are.
     pub const REDIRECT: &str = "rmb_redirect";
+    /// XDP: passes all frames.
+    pub const IDLE: &str = "rmb_idle";
 }
 
 /// Map names as they stand in the object.

@@ -169,6 +169,35 @@ impl Redirect {
     }
 }
 
+/// A program that does nothing: what the kernel's clock and the call of a program take.
+pub(crate) struct Idle(Ebpf);
+
+impl Idle {
+    /// The program, loaded.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub(crate) fn new() -> Result<Self> {
+        let mut ebpf = Ebpf::load(OBJECT).context("load the idle program")?;
+        program(&mut ebpf, programs::IDLE)?.load()?;
+        Ok(Self(ebpf))
+    }
+
+    /// Runs it once; returns how long that took.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub(crate) fn run(&self) -> Result<Duration> {
+        let program = self.0.program(programs::IDLE).context("no idle program")?;
+        let program: &Xdp = program.try_into()?;
+        let options = TestRunOptions {
+            data_in: Some(&[0; 60]),
+            ..TestRunOptions::default()
+        };
+        Ok(program.test_run(options)?.duration)
+    }
+}
+
 fn attach(ebpf: &mut Ebpf, name: &str, node: &Node, interface: &str) -> Result<()> {
     let program = program(ebpf, name)?;
     program.load()?;

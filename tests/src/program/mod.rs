@@ -6,6 +6,7 @@
 mod rig;
 mod row;
 mod trace;
+pub mod tunnels;
 mod world;
 
 pub use rig::{Counts, Place, Rig, in_rig};

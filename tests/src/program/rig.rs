@@ -152,15 +152,19 @@ pub struct Rig {
     directory: Directory,
 }
 
-/// Runs `test` with a rig, on a thread with a namespace of its own and on one CPU, which the
+/// Runs `work` with a rig, on a thread with a namespace of its own and on one CPU, which the
 /// rate of ICMP errors is counted on.
 ///
 /// # Panics
-/// When the rig cannot be made, which without root it cannot, and when the test does.
-pub fn in_rig(test: impl FnOnce(&mut Rig) + Send + 'static) {
-    let test = thread::spawn(|| test(&mut Rig::new().expect("make a rig")));
-    if let Err(panic) = test.join() {
-        std::panic::resume_unwind(panic);
+/// When the rig cannot be made, which without root it cannot, and when `work` does.
+pub fn in_rig<T: Send>(work: impl FnOnce(&mut Rig) -> T + Send) -> T {
+    let done = thread::scope(|scope| {
+        let thread = scope.spawn(|| work(&mut Rig::new().expect("make a rig")));
+        thread.join()
+    });
+    match done {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 

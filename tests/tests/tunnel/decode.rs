@@ -4,10 +4,11 @@ use std::{fs, process::Command};
 
 use routemesh_tests::{
     packet::{CONTAINER_A_MAC, DOCKER_A_MAC, Packet, Tunnel},
-    program::{FAMILIES, Place, Roles, in_rig},
+    program::{
+        FAMILIES, Place, Roles, in_rig,
+        tunnels::{KEY, VNI, Way, fill, ways},
+    },
 };
-
-use super::world::{KEY, VNI, Way, fill, ways};
 
 /// `LINKTYPE_ETHERNET`.
 const ETHERNET: u32 = 1;

@@ -5,13 +5,15 @@ use std::net::IpAddr;
 use routemesh_common::Outcome;
 use routemesh_tests::{
     packet::{HOST_A_MAC, HOST_B_MAC, Packet, STRANGER, extension},
-    program::{FAMILIES, Known, Place, V4, V6, in_rig},
+    program::{
+        FAMILIES, Known, Place, V4, V6, in_rig,
+        tunnels::{GENEVE, HOST_C, HOST_C_V6, VXLAN, Way, fill, route, ways},
+    },
 };
 
 use super::{
     refuse::{inner, opened, ours, peer_c, refused_inside},
     row::{Fate, Row, run_all},
-    world::{GENEVE, HOST_C, HOST_C_V6, VXLAN, Way, fill, route, ways},
 };
 
 const WIRE: [Place; 2] = [Place::UplinkXdp, Place::Uplink];

@@ -7,4 +7,3 @@ mod pop;
 mod push;
 mod refuse;
 mod row;
-mod world;

@@ -6,13 +6,13 @@ use routemesh_tests::{
         CONTAINER_A_MAC, DOCKER_A_MAC, ErrorReply, HOST_A_MAC, HOST_B_MAC, Packet, Tunnel,
         expected_forward, extension,
     },
-    program::{ETH1_MAC, FAMILIES, Known, NEXT_MAC, Place, Roles, V4, V6, in_rig},
+    program::{
+        ETH1_MAC, FAMILIES, Known, NEXT_MAC, Place, Roles, V4, V6, in_rig,
+        tunnels::{GENEVE, KEY, VNI, VTEP_A, VTEP_B, VXLAN, Way, fill, is_ours, settings, ways},
+    },
 };
 
-use super::{
-    row::{Fate, Row, run_all},
-    world::{GENEVE, KEY, VNI, VTEP_A, VTEP_B, VXLAN, Way, fill, is_ours, settings, ways},
-};
+use super::row::{Fate, Row, run_all};
 
 const WIRE: [Place; 2] = [Place::UplinkXdp, Place::Uplink];
 

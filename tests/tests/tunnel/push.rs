@@ -6,13 +6,13 @@ use routemesh_tests::{
         CONTAINER_A_MAC, DOCKER_A_MAC, ErrorReply, HOST_A_MAC, HOST_B_MAC, Packet, STRANGER_MAC,
         Transport,
     },
-    program::{FAMILIES, Place, Rig, Roles, V4, V6, in_rig},
+    program::{
+        FAMILIES, Place, Rig, Roles, V4, V6, in_rig,
+        tunnels::{self, GENEVE, HOST_C, HOST_C_V6, VXLAN, Way, change, fill, ways},
+    },
 };
 
-use super::{
-    row::{Fate, Row, run_all},
-    world::{GENEVE, HOST_C, HOST_C_V6, VXLAN, Way, change, fill, ways},
-};
+use super::row::{Fate, Row, run_all};
 
 const CONTAINERS: [Place; 2] = [Place::Docker, Place::Port];
 
@@ -294,8 +294,8 @@ fn a_container_may_send_peers_all_that_is_no_tunnels() {
 /// Routes the peers' own addresses, so that a packet to them would be sent on.
 fn direct_to_peers(rig: &mut Rig) {
     let way = Way::new(VXLAN, V4);
-    super::world::route(rig, &format!("{HOST_C}/32"), way, V4);
-    super::world::route(rig, &format!("{HOST_C_V6}/128"), way, V6);
+    tunnels::route(rig, &format!("{HOST_C}/32"), way, V4);
+    tunnels::route(rig, &format!("{HOST_C_V6}/128"), way, V6);
 }
 
 /// Errors as this host sends them.

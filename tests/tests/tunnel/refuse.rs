@@ -5,13 +5,15 @@ use std::net::IpAddr;
 use routemesh_common::Outcome;
 use routemesh_tests::{
     packet::{ETHERTYPE_ARP, HOST_A_MAC, HOST_B_MAC, Packet, TPID_VLAN, Transport, Tunnel},
-    program::{FAMILIES, Place, Roles, V4, in_rig},
+    program::{
+        FAMILIES, Place, Roles, V4, in_rig,
+        tunnels::{
+            GENEVE, HOST_C, HOST_C_V6, VNI, VTEP_A, VTEP_B, VXLAN, Way, fill, is_ours, ways,
+        },
+    },
 };
 
-use super::{
-    row::{Fate, Row, run_all},
-    world::{GENEVE, HOST_C, HOST_C_V6, VNI, VTEP_A, VTEP_B, VXLAN, Way, fill, is_ours, ways},
-};
+use super::row::{Fate, Row, run_all};
 
 const WIRE: [Place; 2] = [Place::UplinkXdp, Place::Uplink];
 

@@ -150,6 +150,12 @@ pub(crate) fn rmb_redirect(_: XdpContext) -> u32 {
     OUT.redirect(0, 0).unwrap_or(xdp_action::XDP_ABORTED)
 }
 
+/// Passes all.
+#[xdp]
+pub(crate) fn rmb_idle(_: XdpContext) -> u32 {
+    xdp_action::XDP_PASS
+}
+
 #[cfg(not(test))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {

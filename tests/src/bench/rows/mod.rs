@@ -3,6 +3,7 @@
 mod delay;
 mod direct;
 mod packets;
+mod programs;
 mod scale;
 mod start;
 mod tunnel;
@@ -46,6 +47,11 @@ pub(crate) const ROWS: &[Row] = &[
         number: 4,
         title: "round trips, and new connections",
         run: delay::run,
+    },
+    Row {
+        number: 6,
+        title: "the programs alone",
+        run: programs::run,
     },
     Row {
         number: 7,

@@ -6,35 +6,36 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nix::net::if_::if_nametoindex;
 use routemesh::model::mapped;
 use routemesh_common::{Family, NextHop, Route, RouteKind, Shim, TunnelSettings};
-use routemesh_tests::{
-    packet::{HOST_A_MAC, HOST_B_MAC, Packet, Tunnel, expected_forward},
-    program::{Rig, Roles, V4, V6},
-};
+
+use super::{Rig, Roles, V4, V6};
+use crate::packet::{HOST_A_MAC, HOST_B_MAC, Packet, Tunnel, expected_forward};
 
 /// MAC of this host's tunnel endpoint.
-pub(super) const VTEP_A: [u8; 6] = [0x02, 0, 0, 0xaa, 0xa, 1];
+pub const VTEP_A: [u8; 6] = [0x02, 0, 0, 0xaa, 0xa, 1];
 /// MAC of the peer's.
-pub(super) const VTEP_B: [u8; 6] = [0x02, 0, 0, 0xaa, 0xb, 1];
+pub const VTEP_B: [u8; 6] = [0x02, 0, 0, 0xaa, 0xb, 1];
 /// The network.
-pub(super) const VNI: u32 = 0x12_3456;
+pub const VNI: u32 = 0x12_3456;
 /// The key.
-pub(super) const KEY: u32 = 0xa1b2_c3d4;
+pub const KEY: u32 = 0xa1b2_c3d4;
 /// Another host, a peer too.
-pub(super) const HOST_C: Ipv4Addr = Ipv4Addr::new(192, 168, 100, 3);
+pub const HOST_C: Ipv4Addr = Ipv4Addr::new(192, 168, 100, 3);
 /// The same over IPv6.
-pub(super) const HOST_C_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0, 3);
+pub const HOST_C_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0, 3);
 /// TTL of outer headers.
-pub(super) const OUTER_TTL: u8 = 61;
+pub const OUTER_TTL: u8 = 61;
 /// Bytes the underlay carries.
 const UNDERLAY_MTU: usize = 1500;
 /// The first slot of these next hops and the first counter of their routes.
 const FIRST: u32 = 100;
 
-pub(super) const VXLAN: Tunnel = Tunnel::Vxlan {
+/// VXLAN with the network's VNI.
+pub const VXLAN: Tunnel = Tunnel::Vxlan {
     port: 4789,
     vni: VNI,
 };
-pub(super) const GENEVE: Tunnel = Tunnel::Geneve {
+/// Geneve with the same.
+pub const GENEVE: Tunnel = Tunnel::Geneve {
     port: 6081,
     vni: VNI,
     options: &[],
@@ -52,19 +53,23 @@ const TUNNELS: [Tunnel; 7] = [
 
 /// A kind of tunnel over a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Way {
-    pub(super) tunnel: Tunnel,
-    pub(super) outer: Roles,
+pub struct Way {
+    /// What is around the packet.
+    pub tunnel: Tunnel,
+    /// The family of the outer header.
+    pub outer: Roles,
 }
 
 /// All of them.
-pub(super) fn ways() -> impl Iterator<Item = Way> {
+pub fn ways() -> impl Iterator<Item = Way> {
     let over = |outer| TUNNELS.map(|tunnel| Way { tunnel, outer });
     over(V4).into_iter().chain(over(V6))
 }
 
 impl Way {
-    pub(super) fn new(tunnel: Tunnel, outer: Roles) -> Self {
+    /// A kind of tunnel over a family.
+    #[must_use]
+    pub fn new(tunnel: Tunnel, outer: Roles) -> Self {
         Self { tunnel, outer }
     }
 
@@ -79,12 +84,14 @@ impl Way {
     }
 
     /// The slot of the route's counter.
-    pub(super) fn counter(self, inner: Roles) -> u32 {
+    #[must_use]
+    pub fn counter(self, inner: Roles) -> u32 {
         FIRST + self.number() * 2 + u32::from(inner.is_v6())
     }
 
     /// A container at the other end.
-    pub(super) fn far(self, inner: Roles) -> IpAddr {
+    #[must_use]
+    pub fn far(self, inner: Roles) -> IpAddr {
         let number = self.number();
         let text = if inner.is_v6() {
             format!("fd00:10:210:{number}::2")
@@ -95,17 +102,21 @@ impl Way {
     }
 
     /// What the tunnel adds to a packet's length.
-    pub(super) fn overhead(self) -> usize {
+    #[must_use]
+    pub fn overhead(self) -> usize {
         self.outer.header() + self.tunnel.overhead()
     }
 
     /// The largest packet it carries.
-    pub(super) fn mtu(self) -> usize {
+    /// The largest packet it carries.
+    #[must_use]
+    pub fn mtu(self) -> usize {
         UNDERLAY_MTU - self.overhead()
     }
 
     /// What `frame` must be on its way to the peer.
-    pub(super) fn wrapped(self, frame: &[u8]) -> Packet {
+    #[must_use]
+    pub fn wrapped(self, frame: &[u8]) -> Packet {
         let inner = expected_forward(frame, VTEP_A, VTEP_B);
         self.tunnel
             .around(&inner, self.outer.host(), self.outer.neighbour())
@@ -115,7 +126,8 @@ impl Way {
     }
 
     /// The peer's packet to this host around `inner`.
-    pub(super) fn arriving(self, inner: &Packet) -> Packet {
+    #[must_use]
+    pub fn arriving(self, inner: &Packet) -> Packet {
         let inner = inner.clone().macs(VTEP_B, VTEP_A).build();
         self.tunnel
             .around(&inner, self.outer.neighbour(), self.outer.host())
@@ -123,12 +135,14 @@ impl Way {
     }
 
     /// Where the UDP source port stands.
-    pub(super) fn source_port(self) -> Option<usize> {
+    #[must_use]
+    pub fn source_port(self) -> Option<usize> {
         self.tunnel.over_udp().then(|| 14 + self.outer.header())
     }
 
     /// Where the shim stands: behind the outer IP header, and behind UDP where there is it.
-    pub(super) fn shim(self) -> usize {
+    #[must_use]
+    pub fn shim(self) -> usize {
         14 + self.outer.header() + if self.tunnel.over_udp() { 8 } else { 0 }
     }
 
@@ -204,7 +218,10 @@ fn class(frame: &[u8]) -> u8 {
 }
 
 /// Tells the programs of all ways, and of the peers.
-pub(super) fn fill(rig: &mut Rig) {
+///
+/// # Panics
+/// When the kernel refuses.
+pub fn fill(rig: &mut Rig) {
     for way in ways() {
         change(rig, way, |_| {});
         for inner in [V4, V6] {
@@ -225,7 +242,10 @@ pub(super) fn fill(rig: &mut Rig) {
 }
 
 /// Describes the way's next hop, with a change.
-pub(super) fn change(rig: &mut Rig, way: Way, change: impl FnOnce(&mut NextHop)) {
+///
+/// # Panics
+/// When the kernel refuses.
+pub fn change(rig: &mut Rig, way: Way, change: impl FnOnce(&mut NextHop)) {
     let mut hop = way.hop();
     change(&mut hop);
     let set = rig.datapath.set_next_hop(way.slot(), hop);
@@ -233,7 +253,10 @@ pub(super) fn change(rig: &mut Rig, way: Way, change: impl FnOnce(&mut NextHop))
 }
 
 /// Routes a prefix by that way.
-pub(super) fn route(rig: &mut Rig, prefix: &str, way: Way, inner: Roles) {
+///
+/// # Panics
+/// When the kernel refuses.
+pub fn route(rig: &mut Rig, prefix: &str, way: Way, inner: Roles) {
     let net: ipnet::IpNet = prefix.parse().expect("a prefix");
     let route = Route {
         kind: RouteKind::DIRECT,
@@ -248,7 +271,10 @@ pub(super) fn route(rig: &mut Rig, prefix: &str, way: Way, inner: Roles) {
 }
 
 /// Says what is ours; whether GRE has a key.
-pub(super) fn settings(rig: &mut Rig, keyed: bool) {
+///
+/// # Panics
+/// When the kernel refuses.
+pub fn settings(rig: &mut Rig, keyed: bool) {
     let settings = TunnelSettings {
         vni: VNI,
         gre_key: KEY,
@@ -262,7 +288,8 @@ pub(super) fn settings(rig: &mut Rig, keyed: bool) {
 }
 
 /// Whether the way's packets are taken for ours when GRE has a key, or has none.
-pub(super) fn is_ours(way: Way, keyed: bool) -> bool {
+#[must_use]
+pub fn is_ours(way: Way, keyed: bool) -> bool {
     match way.tunnel {
         Tunnel::Gre(key) | Tunnel::GreEthernet(key) => key.is_some() == keyed,
         Tunnel::Ipip | Tunnel::Vxlan { .. } | Tunnel::Geneve { .. } => true,
