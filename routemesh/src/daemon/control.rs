@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Daemon;
+use super::{Daemon, supervisor};
 use crate::{
     api::{
         Applied, Checked, ConfigText, Control, Endpoint, Error, ErrorKind, Link, MapFill, Metrics,
@@ -67,33 +67,10 @@ impl Control for Daemon {
     }
 
     fn reload(&mut self) -> Result<Reloaded, Error> {
-        let invalid = |report: Report| Error::new(ErrorKind::Invalid, report.to_string());
-        let mut config = self
-            .origin
-            .read()
-            .map_err(|error| Error::new(ErrorKind::Invalid, format!("{error:#}")))?;
-        self.fits_host(&config).map_err(invalid)?;
-        if config.routes.len() > self.route_limit as usize {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                format!(
-                    "{} routes are more than the {} there is room for: limits.routes takes effect at the next start",
-                    config.routes.len(),
-                    self.route_limit
-                ),
-            ));
-        }
-        let restart_needed = self.fixed_settings(&config);
-        let routes = self.table.set_file(&config.routes);
-        config.limits = self.config.limits;
-        config.metrics = self.config.metrics;
-        self.config = config;
-        self.actual.refused.clear();
-        self.sync();
-        Ok(Reloaded {
-            routes,
-            restart_needed,
-        })
+        supervisor::reloading();
+        let reloaded = self.read_anew();
+        supervisor::ready();
+        reloaded
     }
 
     fn metrics(&self) -> Metrics {
@@ -129,6 +106,37 @@ impl Control for Daemon {
 }
 
 impl Daemon {
+    /// Reads the configuration again, and applies the difference.
+    fn read_anew(&mut self) -> Result<Reloaded, Error> {
+        let invalid = |report: Report| Error::new(ErrorKind::Invalid, report.to_string());
+        let mut config = self
+            .origin
+            .read()
+            .map_err(|error| Error::new(ErrorKind::Invalid, format!("{error:#}")))?;
+        self.fits_host(&config).map_err(invalid)?;
+        if config.routes.len() > self.route_limit as usize {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                format!(
+                    "{} routes are more than the {} there is room for: limits.routes takes effect at the next start",
+                    config.routes.len(),
+                    self.route_limit
+                ),
+            ));
+        }
+        let restart_needed = self.fixed_settings(&config);
+        let routes = self.table.set_file(&config.routes);
+        config.limits = self.config.limits;
+        config.metrics = self.config.metrics;
+        self.config = config;
+        self.actual.refused.clear();
+        self.sync();
+        Ok(Reloaded {
+            routes,
+            restart_needed,
+        })
+    }
+
     fn fits_host(&self, config: &Config) -> Result<(), Report> {
         config.problems(&self.world).map_or(Ok(()), Err)
     }

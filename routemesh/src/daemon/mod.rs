@@ -6,6 +6,7 @@
 mod control;
 mod edit;
 mod run;
+mod supervisor;
 mod sync;
 mod tunnels;
 mod view;

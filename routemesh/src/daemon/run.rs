@@ -16,7 +16,10 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Daemon, Origin};
+use super::{
+    Daemon, Origin,
+    supervisor::{self, Supervisor},
+};
 use crate::{
     api::{Control as _, SharedControl},
     config::Config,
@@ -92,7 +95,7 @@ async fn serve(options: &Options) -> Result<()> {
         () = follow_log(kernel_log) => Ok(()),
         result = follow(&daemon, follower, signals) => result,
     };
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    supervisor::stopping();
     if options.detach_on_exit {
         datapath::detach_all(&options.bpffs)?;
         store::forget(&options.socket)?;
@@ -146,7 +149,7 @@ fn announce(daemon: &Daemon) {
         tracing::info!("{}: {mode}", link.ifname);
     }
     tracing::info!("ready: {} routes", status.routes.file);
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    supervisor::ready();
 }
 
 struct Signals {
@@ -176,8 +179,11 @@ async fn follow(
     round.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let edited = Arc::clone(&lock(daemon).edited);
     let mut asked = BTreeSet::new();
+    let mut supervisor = Supervisor::of_environment();
     loop {
+        supervisor.status(lock(daemon).summary());
         tokio::select! {
+            () = supervisor.beat() => continue,
             _ = signals.interrupt.recv() => return Ok(()),
             _ = signals.terminate.recv() => return Ok(()),
             _ = signals.hangup.recv() => reload(daemon),

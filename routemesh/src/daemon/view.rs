@@ -1,6 +1,6 @@
 //! What the daemon knows, in the words of the API.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use routemesh_common::{NextHop, OUTCOME_ROWS, RouteKind, Shim};
 
@@ -270,6 +270,25 @@ impl Daemon {
             links: self.view_links(),
             warnings: self.warnings(),
         }
+    }
+
+    /// A line on what the daemon does.
+    pub(super) fn summary(&self) -> String {
+        let interfaces: BTreeSet<u32> = self
+            .actual
+            .attached
+            .keys()
+            .map(|(ifindex, _)| *ifindex)
+            .collect();
+        let undone = match self.rounds.undone.len() {
+            0 => String::new(),
+            steps => format!("; steps that failed and are tried again: {steps}"),
+        };
+        format!(
+            "{} routes in force, attached to {} interfaces{undone}",
+            self.table.installed(),
+            interfaces.len()
+        )
     }
 
     fn warnings(&self) -> Vec<String> {

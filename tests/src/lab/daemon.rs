@@ -60,6 +60,8 @@ pub struct Routemesh {
     configured: bool,
     /// The capabilities it has, where not all, as `setpriv` has them.
     capabilities: Option<String>,
+    /// Variables of its environment.
+    variables: Vec<(&'static str, String)>,
     process: Option<Process>,
 }
 
@@ -101,6 +103,7 @@ impl Routemesh {
             bpffs: format!("{BPFFS}/routemesh-test-{}-{number}", std::process::id()).into(),
             configured: true,
             capabilities: None,
+            variables: Vec::new(),
             process: None,
         };
         daemon.write_config(config)?;
@@ -134,6 +137,7 @@ impl Routemesh {
             .arg(&self.bpffs)
             .stdout(log.try_clone()?)
             .stderr(log)
+            .envs(self.variables.iter().cloned())
             .env_remove("ROUTEMESH_CONFIG");
         if self.configured {
             command.arg("--config").arg(self.config_path());
@@ -145,6 +149,11 @@ impl Routemesh {
     /// Has the daemon start with these capabilities and no others, as `net_admin`.
     pub fn restrict(&mut self, capabilities: &[&str]) {
         self.capabilities = Some(format!("-all,+{}", capabilities.join(",+")));
+    }
+
+    /// Has the daemon start with this variable in its environment.
+    pub fn set_variable(&mut self, name: &'static str, value: String) {
+        self.variables.push((name, value));
     }
 
     fn program(&self) -> Result<Command> {
