@@ -1,5 +1,7 @@
 //! Map names, capacities, and the types of keys and values.
 
+use core::fmt;
+
 use bytemuck::{Pod, Zeroable};
 
 use crate::OUTCOME_ROOM;
@@ -16,6 +18,8 @@ pub mod map_names {
     pub const NEXT_HOPS: &str = "NEXT_HOPS";
     /// Hash: underlay address of a peer to 1 (`u8`).
     pub const PEERS: &str = "PEERS";
+    /// Hash: [`super::NetworkId`] of tunnel packets that are ours to [`super::NetworkUse`].
+    pub const NETWORK_IDS: &str = "NETWORK_IDS";
     /// Array of one [`super::TunnelSettings`].
     pub const TUNNEL_SETTINGS: &str = "TUNNEL_SETTINGS";
     /// Hash: address to [`super::Endpoint`].
@@ -36,6 +40,8 @@ pub mod map_names {
 pub const NEXT_HOP_SLOTS: u32 = 16_384;
 /// Peers a host can have at once.
 pub const PEER_SLOTS: u32 = 16_384;
+/// VNIs and keys a host can use at once.
+pub const NETWORK_ID_SLOTS: u32 = 16_384;
 /// Containers a host can have learnt at once.
 pub const ENDPOINT_SLOTS: u32 = 65_536;
 /// Interfaces the programs can be attached to at once.
@@ -67,6 +73,8 @@ map_types! {
     TableState = 16;
     CachedRoute = 40;
     NextHop = 104;
+    NetworkId = 8;
+    NetworkUse = 1;
     TunnelSettings = 16;
     Endpoint = 24;
     Interface = 36;
@@ -218,8 +226,9 @@ pub struct NextHop {
     pub keyed: u8,
     /// Zero.
     pub reserved2: u8,
-    /// VNI, of 24 bits, or GRE key.
-    pub id: u32,
+    /// VNI of VXLAN and Geneve, of 24 bits. Like `keyed` and `gre_key` it is there without a shim
+    /// too: what comes from the next hop must have it.
+    pub vni: u32,
     /// Sum of those 16-bit words of the outer IPv4 header that do not differ between packets,
     /// in network order: version, identification and flags, TTL and protocol, addresses.
     pub sum: u32,
@@ -231,11 +240,20 @@ pub struct NextHop {
     pub inner_dst: [u8; 6],
     /// Source MAC of the inner frame.
     pub inner_src: [u8; 6],
-    /// Zero.
-    pub reserved3: [u8; 4],
+    /// Key of GRE; 0 without one.
+    pub gre_key: u32,
 }
 
 impl NextHop {
+    /// Whether packets of that network may come from the subnets behind this next hop.
+    #[must_use]
+    #[inline(always)]
+    pub fn is_of(&self, network: NetworkId) -> bool {
+        network == NetworkId::UNSAID
+            || network == NetworkId::vni(self.vni)
+            || network == NetworkId::gre(self.keyed, self.gre_key)
+    }
+
     /// The underlay address of the host that this is: tunnel packets are taken from it.
     #[must_use]
     #[inline(always)]
@@ -248,19 +266,71 @@ impl NextHop {
     }
 }
 
+/// The network that a tunnel packet says it is of.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Pod, Zeroable)]
+pub struct NetworkId(u64);
+
+impl NetworkId {
+    /// It does not say: IP in IP.
+    pub const UNSAID: Self = Self(0);
+
+    /// Of VXLAN or Geneve.
+    #[must_use]
+    #[inline(always)]
+    pub const fn vni(vni: u32) -> Self {
+        Self(1 << 32 | vni as u64)
+    }
+
+    /// Of GRE: a key where `keyed` is 1, or that there is none.
+    #[must_use]
+    #[inline(always)]
+    pub const fn gre(keyed: u8, key: u32) -> Self {
+        if keyed == 1 {
+            Self(2 << 32 | key as u64)
+        } else {
+            Self(3 << 32)
+        }
+    }
+}
+
+impl fmt::Display for NetworkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.0 as u32;
+        match self.0 >> 32 {
+            1 => write!(f, "VNI {number}"),
+            2 => write!(f, "GRE key {number}"),
+            3 => f.write_str("GRE without a key"),
+            _ => f.write_str("IP in IP"),
+        }
+    }
+}
+
+/// Who may send packets of a network.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub struct NetworkUse(pub u8);
+
+impl NetworkUse {
+    /// Hosts whose route is of that network, from subnets routed so.
+    pub const ROUTED: Self = Self(1);
+    /// Every peer, from all of its subnets: while VNIs or keys change.
+    pub const ANY: Self = Self(2);
+}
+
 /// What this host accepts from tunnels; the only entry of its map.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct TunnelSettings {
-    /// VNI of VXLAN and Geneve packets that are ours, of 24 bits.
+    /// VNI of VXLAN and Geneve of routes without one of their own, of 24 bits: always ours.
     pub vni: u32,
-    /// GRE key that is ours.
+    /// GRE key of routes without one of their own: always ours.
     pub gre_key: u32,
     /// UDP port of VXLAN, in network order.
     pub vxlan_port: [u8; 2],
     /// UDP port of Geneve, in network order.
     pub geneve_port: [u8; 2],
-    /// 1 when GRE packets must have a key.
+    /// 1 when there is such a key.
     pub gre_keyed: u8,
     /// Zero.
     pub reserved: [u8; 3],

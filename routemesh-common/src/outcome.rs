@@ -137,7 +137,7 @@ outcomes! {
     UnknownPeer = 30, Drop, "unknown_peer";
     /// A tunnel packet whose inner source is not behind the peer that sent it.
     SpoofedSource = 31, Drop, "spoofed_source";
-    /// A tunnel packet of another VNI or key: the stack may know it.
+    /// A tunnel packet of a VNI or key that no route has: the stack may know it.
     ForeignTunnel = 32, Pass, "foreign_tunnel";
     /// A tunnel header that breaks its own rules: VXLAN without the I flag, another version.
     BadTunnelHeader = 33, Drop, "bad_tunnel_header";
@@ -155,6 +155,8 @@ outcomes! {
     EcnDropped = 39, Drop, "ecn_dropped";
     /// A fragment of a tunnel packet: the stack may reassemble it, routemesh does not.
     TunnelFragment = 40, Pass, "tunnel_fragment";
+    /// A tunnel packet whose VNI or key is not that of the route to its inner source.
+    WrongNetwork = 41, Drop, "wrong_network";
 }
 
 const _: () = {

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, thread, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow};
-use routemesh_tests::lab::{Numbered, Pair, Routemesh, Side, udp_numbered};
+use routemesh_tests::lab::{Numbered, Pair, Ping, Routemesh, Side, udp_numbered};
 
 /// Datagrams in a second, where the machine can.
 const RATE: u32 = 50_000;
@@ -29,6 +29,17 @@ fn no_datagram_over_ipv4_is_lost_when_both_hosts_change_their_tunnels_at_once() 
 #[test]
 fn no_datagram_over_ipv6_is_lost_when_both_hosts_change_their_tunnels_at_once() {
     nothing_is_lost(Container::V6, at_once);
+}
+
+/// First both hosts accept the new one, then they use it, and then they forget the old.
+#[test]
+fn no_datagram_is_lost_when_both_hosts_change_their_vni() {
+    numbers_change("vxlan", "vni", "accept-vni", [100, 200]);
+}
+
+#[test]
+fn no_datagram_is_lost_when_both_hosts_change_their_gre_key() {
+    numbers_change("gre", "gre-key", "accept-gre-key", [7, 8]);
 }
 
 /// Which of a container's addresses packets go to.
@@ -58,10 +69,10 @@ impl<'a> Changing<'a> {
         }
     }
 
+    /// `mode` may be followed by other words of a route.
     fn change(&self, mode: &str) -> Result<()> {
-        let words = [
-            "route", "replace", &self.dst, "via", &self.via, "mode", mode,
-        ];
+        let mut words = vec!["route", "replace", &self.dst, "via", &self.via, "mode"];
+        words.extend(mode.split(' '));
         self.daemon.cli_ok(&words)?;
         Ok(())
     }
@@ -111,6 +122,38 @@ fn nothing_is_lost(family: Container, change: impl Fn(&[Changing<'_>; 2], &str) 
     for outcome in ["encapsulated", "routed"] {
         assert!(a.packets("port", outcome).unwrap() > 100, "{outcome}");
     }
+}
+
+fn numbers_change(mode: &str, key: &str, accept: &str, [old, new]: [u32; 2]) {
+    let pair = Pair::new().unwrap();
+    let (a, b) = pair.routemesh("tc").unwrap();
+    let sides = [(&a, &pair.a, &pair.b), (&b, &pair.b, &pair.a)];
+    let tell = |number: u32, accepted: &[u32]| {
+        for (daemon, side, other) in sides {
+            let routes = side.config("tc", other);
+            let routes = routes.replace("via = ", &format!("mode = \"{mode}\"\nvia = "));
+            let tunnel = format!("[tunnel]\n{key} = {number}\n{accept} = {accepted:?}\n");
+            daemon.write_config(&(routes + &tunnel))?;
+            daemon.cli_ok(&["reload"])?;
+        }
+        anyhow::Ok(())
+    };
+    tell(old, &[]).unwrap();
+    let (from, to) = (&pair.a.container, &pair.b.container);
+    let numbered = udp_numbered(from, to, to.v4(), RATE, || {
+        tell(old, &[new])?;
+        tell(new, &[old])?;
+        tell(new, &[])
+    })
+    .unwrap();
+    all_arrived_once(&numbered);
+    // What is of the old network is nobody's now.
+    let hosts = Changing::new(&pair, &a, &pair.b, Container::V4);
+    hosts.change(&format!("{mode} {key} {old}")).unwrap();
+    let foreign = || b.packets("tc", "foreign_tunnel").unwrap();
+    let before = foreign();
+    assert!(Ping::of(56).run(from, to.v4()).is_err());
+    assert!(foreign() > before);
 }
 
 fn all_arrived_once(numbered: &Numbered) {

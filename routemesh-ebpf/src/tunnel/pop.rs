@@ -1,6 +1,6 @@
 //! Taking a tunnel header off a packet.
 
-use routemesh_common::{Family, Outcome, TunnelSettings};
+use routemesh_common::{Family, NetworkId, Outcome, TunnelSettings};
 
 use super::{Room, ecn, ip_length};
 use crate::{
@@ -39,6 +39,8 @@ pub struct Arrival {
     pub inner: Family,
     /// Who sent it.
     pub from: Address,
+    /// The network it says it is of.
+    pub network: NetworkId,
     /// Type of service of the outer header.
     tos: u8,
     /// Source of the frame.
@@ -61,7 +63,8 @@ pub fn resembles(packet: &impl Packet, outer: &Datagram, settings: &TunnelSettin
 }
 
 /// Reads the tunnel header of a packet that is addressed to this host. `is_peer` tells whether
-/// an underlay address is a peer's. None: it is no tunnel packet.
+/// an underlay address is a peer's, `is_ours` whether a route is of a network that is not in the
+/// settings. None: it is no tunnel packet.
 ///
 /// # Errors
 /// How the packet ends when it is a tunnel packet but none to be taken off.
@@ -71,6 +74,7 @@ pub fn arrival(
     outer: &Datagram,
     settings: &TunnelSettings,
     is_peer: impl Fn(&Address) -> bool,
+    is_ours: impl Fn(NetworkId) -> bool,
 ) -> Result<Option<Arrival>, Outcome> {
     if !resembles(packet, outer, settings) {
         return Ok(None);
@@ -81,53 +85,74 @@ pub fn arrival(
     let at = ETH_LEN + ip_length(outer.family());
     packet.reach(at + INSIDE);
     let from = parse::source(packet, outer.family())?;
-    let (shim, ethernet, ether_type) = if outer.proto() == IpProto::UDP {
-        let header = udp_shim(packet, at, outer, settings)?;
+    let shim = if outer.proto() == IpProto::UDP {
+        let shim = udp_shim(packet, at, outer, (settings, is_ours))?;
         if !is_peer(&from) {
             return Err(Outcome::UnknownPeer);
         }
-        header
+        shim
     } else {
         // Without a VNI, what does not come from a peer may be another's.
         if !is_peer(&from) {
             return Err(Outcome::ForeignTunnel);
         }
         match outer.proto() {
-            IpProto::GRE => gre(packet, at, settings)?,
-            IpProto::IPV4 => (0, false, EtherType::IPV4),
-            _ => (0, false, EtherType::IPV6),
+            IpProto::GRE => gre(packet, at, (settings, is_ours))?,
+            IpProto::IPV4 => Shim::none(EtherType::IPV4),
+            _ => Shim::none(EtherType::IPV6),
         }
     };
-    let inner = family(ether_type)?;
+    let inner = family(shim.holds)?;
     if inner == Family::V4 {
-        packet.header::<Ipv4Hdr>(at + shim as usize)?;
+        packet.header::<Ipv4Hdr>(at + shim.length as usize)?;
     } else {
-        packet.header::<Ipv6Hdr>(at + shim as usize)?;
+        packet.header::<Ipv6Hdr>(at + shim.length as usize)?;
     }
     Ok(Some(Arrival {
         room: Room {
             outer: outer.family(),
             proto: outer.proto(),
-            ethernet,
-            shim,
+            ethernet: shim.ethernet,
+            shim: shim.length,
         },
         inner,
         from,
+        network: shim.network,
         tos: outer.tos(),
         station: packet.header::<Eth>(0)?.src.into(),
     }))
 }
 
-/// Bytes of the shim, whether they end in an Ethernet header, and what follows.
-type Shimmed = (u32, bool, EtherType);
+/// What stands between the outer IP header and the inner one.
+struct Shim {
+    /// Bytes.
+    length: u32,
+    /// Whether they end in an Ethernet header.
+    ethernet: bool,
+    /// What follows.
+    holds: EtherType,
+    network: NetworkId,
+}
+
+impl Shim {
+    #[inline(always)]
+    fn none(holds: EtherType) -> Self {
+        Self {
+            length: 0,
+            ethernet: false,
+            holds,
+            network: NetworkId::UNSAID,
+        }
+    }
+}
 
 #[inline(always)]
 fn udp_shim(
     packet: &mut impl Resize,
     at: usize,
     outer: &Datagram,
-    settings: &TunnelSettings,
-) -> Result<Shimmed, Outcome> {
+    (settings, is_ours): (&TunnelSettings, impl Fn(NetworkId) -> bool),
+) -> Result<Shim, Outcome> {
     // Above 64 KiB (Linux "BIG TCP") there is no length to be had.
     let length = outer.length() + ETH_LEN as u32 - at as u32;
     let claimed = u16::from_be_bytes(packet.header::<Udp>(at)?.length);
@@ -147,7 +172,9 @@ fn udp_shim(
         }
         u32::from(flags & GENEVE_OPTIONS) * 4
     };
-    if u32::from_be_bytes([0, v, n, i]) != settings.vni {
+    let vni = u32::from_be_bytes([0, v, n, i]);
+    let network = NetworkId::vni(vni);
+    if vni != settings.vni && !is_ours(network) {
         return Err(Outcome::ForeignTunnel);
     }
     if !vxlan && critical & GENEVE_CRITICAL != 0 {
@@ -160,12 +187,20 @@ fn udp_shim(
     if options > 0 {
         packet.reach(at + INSIDE + options as usize);
     }
-    let inner = packet.header::<Eth>(at + shim as usize)?.ether_type;
-    Ok((shim + ETH_LEN as u32, true, inner))
+    Ok(Shim {
+        length: shim + ETH_LEN as u32,
+        ethernet: true,
+        holds: packet.header::<Eth>(at + shim as usize)?.ether_type,
+        network,
+    })
 }
 
 #[inline(always)]
-fn gre(packet: &impl Packet, at: usize, settings: &TunnelSettings) -> Result<Shimmed, Outcome> {
+fn gre(
+    packet: &impl Packet,
+    at: usize,
+    (settings, is_ours): (&TunnelSettings, impl Fn(NetworkId) -> bool),
+) -> Result<Shim, Outcome> {
     let [flags, version, p, q] = *packet.header::<[u8; 4]>(at)?;
     if version & GRE_VERSION != 0 {
         return Err(Outcome::BadTunnelHeader);
@@ -173,23 +208,31 @@ fn gre(packet: &impl Packet, at: usize, settings: &TunnelSettings) -> Result<Shi
     if flags & GRE_UNKNOWN != 0 {
         return Err(Outcome::GreFlags);
     }
-    let keyed = flags & GRE_KEY != 0;
-    if keyed != (settings.gre_keyed == 1) {
+    let (length, network) = if flags & GRE_KEY != 0 {
+        let key = u32::from_be_bytes(*packet.header::<[u8; 4]>(at + 4)?);
+        (8, NetworkId::gre(1, key))
+    } else {
+        (4, NetworkId::gre(0, 0))
+    };
+    if network != NetworkId::gre(settings.gre_keyed, settings.gre_key) && !is_ours(network) {
         return Err(Outcome::ForeignTunnel);
     }
-    let mut shim = 4;
-    if keyed {
-        if u32::from_be_bytes(*packet.header::<[u8; 4]>(at + 4)?) != settings.gre_key {
-            return Err(Outcome::ForeignTunnel);
-        }
-        shim = 8;
+    let holds = EtherType([p, q]);
+    let ethernet = holds == EtherType::ETHERNET;
+    if !ethernet {
+        return Ok(Shim {
+            length,
+            ethernet,
+            holds,
+            network,
+        });
     }
-    let inner = EtherType([p, q]);
-    if inner != EtherType::ETHERNET {
-        return Ok((shim, false, inner));
-    }
-    let inner = packet.header::<Eth>(at + shim as usize)?.ether_type;
-    Ok((shim + ETH_LEN as u32, true, inner))
+    Ok(Shim {
+        length: length + ETH_LEN as u32,
+        ethernet,
+        holds: packet.header::<Eth>(at + length as usize)?.ether_type,
+        network,
+    })
 }
 
 #[inline(always)]

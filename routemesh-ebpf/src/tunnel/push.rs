@@ -146,11 +146,11 @@ fn shim(
     match hop.shim {
         Shim::VXLAN => {
             udp(packet, at, hop, datagram, port)?;
-            *packet.header_mut::<[u8; 8]>(at + 8)? = with_vni(VXLAN_FLAGS, hop.id);
+            *packet.header_mut::<[u8; 8]>(at + 8)? = with_vni(VXLAN_FLAGS, hop.vni);
         }
         Shim::GENEVE => {
             udp(packet, at, hop, datagram, port)?;
-            *packet.header_mut::<[u8; 8]>(at + 8)? = with_vni(GENEVE_FLAGS, hop.id);
+            *packet.header_mut::<[u8; 8]>(at + 8)? = with_vni(GENEVE_FLAGS, hop.vni);
         }
         Shim::GRE => gre(packet, at, hop, ether_type(datagram.family()))?,
         Shim::GRE_ETHERNET => gre(packet, at, hop, EtherType::ETHERNET)?,
@@ -193,7 +193,7 @@ fn gre(
 ) -> Result<(), Outcome> {
     if hop.keyed == 1 {
         let [a, b] = GRE_KEY;
-        let [e, f, g, h] = hop.id.to_be_bytes();
+        let [e, f, g, h] = hop.gre_key.to_be_bytes();
         *packet.header_mut::<[u8; 8]>(at)? = [a, b, c, d, e, f, g, h];
     } else {
         *packet.header_mut::<[u8; 4]>(at)? = [0, 0, c, d];

@@ -32,15 +32,15 @@ fn address(family: Family, last: u8) -> [u8; 16] {
 /// Every hop there is.
 fn hops() -> Vec<NextHop> {
     let shims = [
-        (Shim::IPIP, 0, 4, 0, [0; 2]),
-        (Shim::GRE, 0, 47, 0, [0; 2]),
-        (Shim::GRE, 1, 47, KEY, [0; 2]),
-        (Shim::GRE_ETHERNET, 0, 47, 0, [0; 2]),
-        (Shim::GRE_ETHERNET, 1, 47, KEY, [0; 2]),
-        (Shim::VXLAN, 0, 17, VNI, 4789_u16.to_be_bytes()),
-        (Shim::GENEVE, 0, 17, VNI, 6081_u16.to_be_bytes()),
+        (Shim::IPIP, 0, 4, [0; 2]),
+        (Shim::GRE, 0, 47, [0; 2]),
+        (Shim::GRE, 1, 47, [0; 2]),
+        (Shim::GRE_ETHERNET, 0, 47, [0; 2]),
+        (Shim::GRE_ETHERNET, 1, 47, [0; 2]),
+        (Shim::VXLAN, 0, 17, 4789_u16.to_be_bytes()),
+        (Shim::GENEVE, 0, 17, 6081_u16.to_be_bytes()),
     ];
-    let hop = |outer, (shim, keyed, protocol, id, port)| NextHop {
+    let hop = |outer, (shim, keyed, protocol, port)| NextHop {
         dst_mac: PEER,
         src_mac: STATION,
         shim,
@@ -49,7 +49,8 @@ fn hops() -> Vec<NextHop> {
         dscp: 0xff,
         port,
         keyed,
-        id,
+        vni: VNI,
+        gre_key: KEY,
         sum: sum(protocol),
         local: address(outer, 1),
         remote: address(outer, 2),
@@ -120,9 +121,11 @@ fn what_is_pushed_and_stripped_is_as_before() {
                 let outer = parse::ip(&frame, frame.0.len() as u32).unwrap();
                 let from = Address::v6(&hop.local);
                 let is_peer = |address: &Address| *address == from;
-                let arrival = arrival(&mut frame, &outer, &settings(&hop), is_peer);
+                let settings = settings(&hop);
+                let arrival = arrival(&mut frame, &outer, &settings, is_peer, |_| false);
                 let arrival = arrival.unwrap().unwrap();
                 assert_eq!(arrival.from, from);
+                assert!(hop.is_of(arrival.network));
                 assert_eq!(arrival.inner, family);
                 strip(&mut frame, &arrival, PEER).unwrap();
                 assert_eq!(frame.0, before, "{hop:?} {family:?} {payload}");

@@ -111,9 +111,12 @@ pub struct Route {
     /// This host's address on the outside of the tunnel.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub local: Option<IpAddr>,
-    /// Network identifier of VXLAN and Geneve.
+    /// Network identifier, where it goes through VXLAN or Geneve.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub vni: Option<u32>,
+    /// Key, where it goes through GRE with one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub gre_key: Option<u32>,
     /// The interface packets leave by.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub dev: Option<String>,
@@ -168,6 +171,12 @@ pub struct RouteEdit {
     /// MAC of the other end of an Ethernet tunnel, where it is none of routemesh.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub vtep_mac: Option<Mac>,
+    /// Network identifier of VXLAN and Geneve, where it is not the node's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub vni: Option<u32>,
+    /// Key of GRE, where it is not the node's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub gre_key: Option<u32>,
     /// Drop instead of sending.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub blackhole: bool,

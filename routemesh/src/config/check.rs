@@ -14,7 +14,7 @@ use super::{
     report::{Problem, Report, Source, Span},
     rules::{self, Wrong},
 };
-use crate::model::{Action, Mac, Mode, Network, Prefix, Route, Tunnel, Uplink};
+use crate::model::{Action, Mac, Mode, Network, NetworkNumbers, Prefix, Route, Tunnel, Uplink};
 
 /// The configuration that `text` means; `source` has the same text, to be shown.
 ///
@@ -163,6 +163,8 @@ impl Checker {
             dev: table.dev,
             mode: table.mode,
             vtep_mac: table.vtep_mac,
+            vni: table.vni,
+            gre_key: table.gre_key,
         };
         let action = if table.blackhole {
             self.blackhole(span, target)
@@ -190,6 +192,10 @@ impl Checker {
             .mode
             .map_or(Some(Mode::default()), |mode| self.mode(&mode));
         let vtep_mac = target.vtep_mac.and_then(|mac| self.vtep_mac(&mac, mode?));
+        let network = NetworkNumbers {
+            vni: self.number(target.vni, rules::vni),
+            gre_key: self.number(target.gre_key, rules::gre_key),
+        };
         let address = rules::address(via.as_ref())
             .and_then(|address| rules::next_hop(address).map(|()| address))
             .and_then(|address| match (dst.1, mode) {
@@ -204,6 +210,7 @@ impl Checker {
             dev,
             mode: mode?,
             vtep_mac,
+            network,
         })
     }
 
@@ -223,13 +230,21 @@ impl Checker {
             dev,
             mode,
             vtep_mac,
+            vni,
+            gre_key,
         } = target;
-        let Some(target) = via.or(dev).or(mode).or(vtep_mac) else {
+        let texts = [via, dev, mode, vtep_mac].into_iter().flatten();
+        let numbers = [vni, gre_key].into_iter().flatten();
+        let places = texts.map(|text| self.place(&text));
+        let Some(sent_on) = places
+            .chain(numbers.map(|number| self.place(&number)))
+            .next()
+        else {
             return Some(Action::Blackhole);
         };
         self.report.push(
             Problem::new("this route both drops packets and sends them on")
-                .at(self.place(&target), "sent on")
+                .at(sent_on, "sent on")
                 .at(dst, "a route with `blackhole = true`")
                 .help("remove either `blackhole` or where the route leads"),
         );
@@ -241,24 +256,44 @@ impl Checker {
             let mode = self.accept(self.place(&mode), rules::encapsulation(mode.as_ref()));
             self.config.tunnel.mode = mode.unwrap_or_default();
         }
-        let mut number = |value: Option<Spanned<i64>>, rule: fn(i64) -> Result<u32, Wrong>| {
-            value.and_then(|value| self.accept(self.place(&value), rule(*value.as_ref())))
-        };
-        let vni = number(table.vni, rules::vni);
-        let vxlan_port = number(table.vxlan_port, rules::port);
-        let geneve_port = number(table.geneve_port, rules::port);
-        let gre_key = number(table.gre_key, rules::gre_key);
-        let ttl = number(table.ttl, rules::ttl);
+        let vni = self.number(table.vni, rules::vni);
+        let accept_vni = self.numbers(table.accept_vni, rules::vni);
+        let vxlan_port = self.number(table.vxlan_port, rules::port);
+        let geneve_port = self.number(table.geneve_port, rules::port);
+        let gre_key = self.number(table.gre_key, rules::gre_key);
+        let accept_gre_key = self.numbers(table.accept_gre_key, rules::gre_key);
+        let ttl = self.number(table.ttl, rules::ttl);
         let tunnel = &mut self.config.tunnel;
         tunnel.vni = vni.unwrap_or(tunnel.vni);
+        tunnel.accept_vni = accept_vni;
         tunnel.vxlan_port = narrow(vxlan_port, tunnel.vxlan_port);
         tunnel.geneve_port = narrow(geneve_port, tunnel.geneve_port);
         tunnel.gre_key = gre_key;
+        tunnel.accept_gre_key = accept_gre_key;
         tunnel.ttl = narrow(ttl, tunnel.ttl);
         if let Some(dscp) = table.dscp {
             let dscp = self.accept(self.place(&dscp), rules::dscp(dscp.as_ref()));
             self.config.tunnel.dscp = dscp.unwrap_or_default();
         }
+    }
+
+    fn number(
+        &mut self,
+        value: Option<Spanned<i64>>,
+        rule: fn(i64) -> Result<u32, Wrong>,
+    ) -> Option<u32> {
+        value.and_then(|value| self.accept(self.place(&value), rule(*value.as_ref())))
+    }
+
+    fn numbers(
+        &mut self,
+        values: Vec<Spanned<i64>>,
+        rule: fn(i64) -> Result<u32, Wrong>,
+    ) -> Vec<u32> {
+        let numbers = values.into_iter();
+        numbers
+            .filter_map(|value| self.number(Some(value), rule))
+            .collect()
     }
 
     fn limits(&mut self, LimitsTable { routes }: LimitsTable) {
@@ -289,6 +324,8 @@ struct Target {
     dev: Option<Spanned<String>>,
     mode: Option<Spanned<String>>,
     vtep_mac: Option<Spanned<String>>,
+    vni: Option<Spanned<i64>>,
+    gre_key: Option<Spanned<i64>>,
 }
 
 /// A number that a rule keeps within the type's bounds, or else the default.

@@ -30,8 +30,8 @@ pub(super) struct Document {
     pub(super) network: Vec<NetworkTable>,
     /// Where packets for containers of other hosts go. The most specific route wins.
     pub(super) route: Vec<RouteTable>,
-    /// What the tunnels of this node have in common. Both ends of a tunnel must agree on `vni`,
-    /// ports and `gre-key`.
+    /// What the tunnels of this node have in common. Both ends of a tunnel must agree on ports, and
+    /// both ends of a route on its `vni` or `gre-key`.
     #[schemars(with = "TunnelTable")]
     pub(super) tunnel: Option<TunnelTable>,
     /// Sizes that are fixed when the daemon starts.
@@ -111,6 +111,15 @@ pub(super) struct RouteTable {
     #[serde(default)]
     #[schemars(with = "Mac", extend("x-default" = "made from `via`, as routemesh does there"))]
     pub(super) vtep_mac: Option<Spanned<String>>,
+    /// Network identifier of the route's packets in VXLAN and Geneve, in whichever mode: those to
+    /// these destinations have it, and those from them must.
+    #[serde(default)]
+    #[schemars(with = "u32", range(min = 1, max = 16_777_215), extend("x-default" = "`tunnel.vni`"))]
+    pub(super) vni: Option<Spanned<i64>>,
+    /// Key of the route's packets in GRE, likewise.
+    #[serde(default)]
+    #[schemars(with = "u32", range(min = 0, max = 4_294_967_295_u32), extend("x-default" = "`tunnel.gre-key`"))]
+    pub(super) gre_key: Option<Spanned<i64>>,
     /// Largest IP packet, in bytes, on the way to the next hop, a tunnel's headers included: at
     /// least 576, for IPv6 at least 1280.
     #[serde(default)]
@@ -130,10 +139,14 @@ pub(super) struct TunnelTable {
     #[serde(default)]
     #[schemars(with = "Encapsulation", extend("default" = "vxlan"))]
     pub(super) mode: Option<Spanned<String>>,
-    /// Network identifier of VXLAN and Geneve.
+    /// Network identifier of VXLAN and Geneve, of routes that have none of their own.
     #[serde(default)]
     #[schemars(with = "u32", range(min = 1, max = 16_777_215), extend("default" = 100))]
     pub(super) vni: Option<Spanned<i64>>,
+    /// Network identifiers that any peer may use besides: while those of routes change.
+    #[serde(default)]
+    #[schemars(with = "Vec<u32>", inner(range(min = 1, max = 16_777_215)), extend("x-default" = "none"))]
+    pub(super) accept_vni: Vec<Spanned<i64>>,
     /// UDP port of VXLAN; flannel's is 8472.
     #[serde(default)]
     #[schemars(with = "u16", range(min = 1, max = 65535), extend("default" = 4789))]
@@ -142,10 +155,14 @@ pub(super) struct TunnelTable {
     #[serde(default)]
     #[schemars(with = "u16", range(min = 1, max = 65535), extend("default" = 6081))]
     pub(super) geneve_port: Option<Spanned<i64>>,
-    /// Key of GRE packets.
+    /// Key of GRE packets, of routes that have none of their own.
     #[serde(default)]
     #[schemars(with = "u32", range(min = 0, max = 4_294_967_295_u32), extend("x-default" = "none: they have no key"))]
     pub(super) gre_key: Option<Spanned<i64>>,
+    /// Keys that any peer may use besides: while those of routes change.
+    #[serde(default)]
+    #[schemars(with = "Vec<u32>", inner(range(min = 0, max = 4_294_967_295_u32)), extend("x-default" = "none"))]
+    pub(super) accept_gre_key: Vec<Spanned<i64>>,
     /// TTL or hop limit of outer headers.
     #[serde(default)]
     #[schemars(with = "u8", range(min = 1, max = 255), extend("default" = 64))]

@@ -62,12 +62,14 @@ pub fn route(route: &Route) -> Result<(), Wrong> {
         dev,
         mode,
         vtep_mac: vtep,
+        network,
     } = &route.action
     {
         next_hop(*via)?;
         next_hop_family(route.dst, *via, *mode)?;
         dev.as_deref().map_or(Ok(()), interface)?;
         vtep.map_or(Ok(()), |mac| vtep_mac(mac, *mode))?;
+        network.vni.map_or(Ok(()), |it| vni(it.into()).map(drop))?;
     }
     route
         .mtu
@@ -402,6 +404,7 @@ pub(super) fn node(name: &str) -> Result<(), Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NetworkNumbers;
 
     #[test]
     fn a_route_of_a_client_is_held_to_the_rules_of_the_file() {
@@ -412,6 +415,7 @@ mod tests {
                 dev: Some("eth0".to_owned()),
                 mode: Mode::Direct,
                 vtep_mac: None,
+                network: NetworkNumbers::default(),
             },
             mtu: Some(1280),
         };

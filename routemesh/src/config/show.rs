@@ -48,6 +48,7 @@ fn route(text: &mut String, route: &Route) {
             dev,
             mode,
             vtep_mac,
+            network,
         } => {
             line(text, "via", &quoted(&via.to_string()));
             if let Some(dev) = dev {
@@ -57,29 +58,41 @@ fn route(text: &mut String, route: &Route) {
             if let Some(mac) = vtep_mac {
                 line(text, "vtep-mac", &quoted(&mac.to_string()));
             }
+            optional(text, "vni", network.vni);
+            optional(text, "gre-key", network.gre_key);
         }
         Action::Blackhole => line(text, "blackhole", "true"),
     }
-    if let Some(mtu) = route.mtu {
-        line(text, "mtu", &mtu.to_string());
-    }
+    optional(text, "mtu", route.mtu);
 }
 
 fn tunnel(text: &mut String, tunnel: &Tunnel) {
     text.push_str("\n[tunnel]\n");
     line(text, "mode", &quoted(&tunnel.mode.to_string()));
     line(text, "vni", &tunnel.vni.to_string());
+    numbers(text, "accept-vni", &tunnel.accept_vni);
     line(text, "vxlan-port", &tunnel.vxlan_port.to_string());
     line(text, "geneve-port", &tunnel.geneve_port.to_string());
-    if let Some(key) = tunnel.gre_key {
-        line(text, "gre-key", &key.to_string());
-    }
+    optional(text, "gre-key", tunnel.gre_key);
+    numbers(text, "accept-gre-key", &tunnel.accept_gre_key);
     line(text, "ttl", &tunnel.ttl.to_string());
     let dscp = match tunnel.dscp {
         Dscp::Copy => quoted("copy"),
         Dscp::Fixed(dscp) => dscp.to_string(),
     };
     line(text, "dscp", &dscp);
+}
+
+fn optional(text: &mut String, key: &str, value: Option<u32>) {
+    if let Some(value) = value {
+        line(text, key, &value.to_string());
+    }
+}
+
+fn numbers(text: &mut String, key: &str, values: &[u32]) {
+    if !values.is_empty() {
+        line(text, key, &format!("{values:?}"));
+    }
 }
 
 fn line(text: &mut String, key: &str, value: &str) {

@@ -8,7 +8,7 @@ use super::Daemon;
 use crate::{
     api::{Applied, Error, ErrorKind, RouteBatch, RouteEdit, RouteOp},
     config::rules,
-    model::{Action, Prefix, Route, Source},
+    model::{Action, NetworkNumbers, Prefix, Route, Source},
     reconcile::hops::{self, HopKey, Unreachable},
 };
 
@@ -164,6 +164,10 @@ fn route(edit: &RouteEdit) -> Result<Route, Error> {
             dev: edit.dev.clone(),
             mode: edit.mode.unwrap_or_default(),
             vtep_mac: edit.vtep_mac,
+            network: NetworkNumbers {
+                vni: edit.vni,
+                gre_key: edit.gre_key,
+            },
         },
         (None, true) => Action::Blackhole,
         (Some(_), true) => return Err(invalid(edit, "a blackhole has no next hop")),

@@ -20,7 +20,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use routemesh_common::{NextHop, TunnelSettings};
+use routemesh_common::{NetworkId, NetworkUse, NextHop, TunnelSettings};
 use tokio::sync::Notify;
 
 use crate::{
@@ -102,6 +102,8 @@ struct Actual {
     endpoints: BTreeMap<IpAddr, routemesh_common::Endpoint>,
     /// Underlay addresses that tunnel packets are accepted from.
     peers: BTreeSet<IpAddr>,
+    /// Networks that tunnel packets are accepted of.
+    networks: BTreeMap<NetworkId, NetworkUse>,
     tunnel: Option<TunnelSettings>,
     attached: BTreeMap<(u32, Hook), Attached>,
     /// Why a hook could not be had; it is tried again when the interface is made anew, or its

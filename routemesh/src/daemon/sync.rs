@@ -107,6 +107,7 @@ impl Daemon {
     fn sync_routes(&mut self, failures: &mut Failures) {
         self.sync_hops(failures);
         self.add_peers(failures);
+        self.add_networks(failures);
         let hops = &self.hops;
         let changes = self
             .table
@@ -130,6 +131,7 @@ impl Daemon {
         failures.note(self.datapath.clear_route_counters(&cleared));
         self.forget_hops();
         self.forget_peers(failures);
+        self.narrow_networks(failures);
     }
 
     /// Resolves the next hops in use, and notes which became reachable or ceased to be.

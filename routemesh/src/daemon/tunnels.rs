@@ -1,13 +1,17 @@
 //! Tunnels: whose packets are accepted, what they leave room for, which paths to follow.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
-use routemesh_common::{NextHop, Shim};
+use routemesh_common::{NetworkId, NetworkUse, NextHop, Shim};
 
 use super::{Daemon, sync::Failures};
 use crate::{
     api::{Link, LinkRole},
     model::{Mode, unmapped},
+    reconcile::diff,
 };
 
 impl Daemon {
@@ -29,6 +33,47 @@ impl Daemon {
                 self.actual.peers.insert(*address);
             }
         }
+    }
+
+    /// Accepts the networks that routes are of, and those that any peer may use. What any peer
+    /// could use and a route now has stays so until that route is in the kernel.
+    pub(super) fn add_networks(&mut self, failures: &mut Failures) {
+        let mut wider = diff(&self.networks(), &self.actual.networks).set;
+        wider.retain(|(id, of)| *of == NetworkUse::ANY || !self.actual.networks.contains_key(id));
+        self.set_networks(wider, failures);
+    }
+
+    /// Leaves to the kernel what is of no network of ours now.
+    pub(super) fn narrow_networks(&mut self, failures: &mut Failures) {
+        let narrower = diff(&self.networks(), &self.actual.networks);
+        self.set_networks(narrower.set, failures);
+        for id in narrower.remove {
+            if failures.note(self.datapath.remove_network(id)) {
+                self.actual.networks.remove(&id);
+            }
+        }
+    }
+
+    fn set_networks(&mut self, networks: Vec<(NetworkId, NetworkUse)>, failures: &mut Failures) {
+        for (id, of) in networks {
+            if failures.note(self.datapath.set_network(id, of)) {
+                self.actual.networks.insert(id, of);
+            }
+        }
+    }
+
+    fn networks(&self) -> BTreeMap<NetworkId, NetworkUse> {
+        let of_hop = |hop: &NextHop| {
+            [
+                NetworkId::vni(hop.vni),
+                NetworkId::gre(hop.keyed, hop.gre_key),
+            ]
+        };
+        let routed = self.reachable_hops().flat_map(of_hop);
+        let mut networks: BTreeMap<_, _> = routed.map(|id| (id, NetworkUse::ROUTED)).collect();
+        let any = self.config.tunnel.accepted();
+        networks.extend(any.map(|id| (id, NetworkUse::ANY)));
+        networks
     }
 
     /// Accepts no more from what is no next hop now.

@@ -62,6 +62,8 @@ impl Daemon {
         let hop = resolved.and_then(|resolved| resolved.as_ref().ok());
         let tunnel = hop.filter(|hop| hop.shim != Shim::NONE);
         let has_vni = |hop: &&NextHop| [Shim::VXLAN, Shim::GENEVE].contains(&hop.shim);
+        let has_key =
+            |hop: &&NextHop| hop.keyed == 1 && [Shim::GRE, Shim::GRE_ETHERNET].contains(&hop.shim);
         Route {
             dst: row.dst,
             kind: kind(row, hop),
@@ -69,7 +71,8 @@ impl Daemon {
             mode: key.map(|key| key.mode),
             vtep_mac: key.and_then(|key| key.vtep_mac),
             local: tunnel.map(|hop| unmapped(hop.local)),
-            vni: tunnel.filter(has_vni).map(|hop| hop.id),
+            vni: tunnel.filter(has_vni).map(|hop| hop.vni),
+            gre_key: tunnel.filter(has_key).map(|hop| hop.gre_key),
             path_mtu: hop.map(|hop| hop.mtu),
             dev: row
                 .hop

@@ -23,8 +23,8 @@ use aya::{
     util::nr_cpus,
 };
 use routemesh_common::{
-    ENDPOINT_SLOTS, Endpoint, INTERFACE_SLOTS, Interface, NEXT_HOP_SLOTS, NextHop, OUTCOME_SLOTS,
-    PEER_SLOTS, Route, TableState, TunnelSettings, globals, map_names,
+    ENDPOINT_SLOTS, Endpoint, INTERFACE_SLOTS, Interface, NEXT_HOP_SLOTS, NetworkId, NetworkUse,
+    NextHop, OUTCOME_SLOTS, PEER_SLOTS, Route, TableState, TunnelSettings, globals, map_names,
 };
 
 use self::{counters::Counters, pins::Pins};
@@ -57,6 +57,7 @@ pub struct Datapath {
     generation: u64,
     next_hops: Array<MapData, NextHop>,
     peers: HashMap<MapData, [u8; 16], u8>,
+    network_ids: HashMap<MapData, NetworkId, NetworkUse>,
     tunnel_settings: Array<MapData, TunnelSettings>,
     endpoints: HashMap<MapData, [u8; 16], Endpoint>,
     interfaces: HashMap<MapData, u32, Interface>,
@@ -104,6 +105,7 @@ impl Datapath {
             generation: 0,
             next_hops: typed(&mut ebpf, map_names::NEXT_HOPS)?,
             peers: typed(&mut ebpf, map_names::PEERS)?,
+            network_ids: typed(&mut ebpf, map_names::NETWORK_IDS)?,
             tunnel_settings: typed(&mut ebpf, map_names::TUNNEL_SETTINGS)?,
             endpoints: typed(&mut ebpf, map_names::ENDPOINTS)?,
             interfaces: typed(&mut ebpf, map_names::INTERFACES)?,
@@ -184,6 +186,25 @@ impl Datapath {
     /// When the kernel refuses.
     pub fn remove_peer(&mut self, address: IpAddr) -> Result<()> {
         gone(self.peers.remove(&mapped(address))).with_context(|| format!("remove peer {address}"))
+    }
+
+    /// Says who may send packets of a network.
+    ///
+    /// # Errors
+    /// When the kernel refuses; a full table says so.
+    pub fn set_network(&mut self, id: NetworkId, of: NetworkUse) -> Result<()> {
+        self.network_ids
+            .insert(id, of, 0)
+            .with_context(|| format!("accept tunnel packets of {id}"))
+    }
+
+    /// Takes no packets of that network any more.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn remove_network(&mut self, id: NetworkId) -> Result<()> {
+        gone(self.network_ids.remove(&id))
+            .with_context(|| format!("accept no more tunnel packets of {id}"))
     }
 
     /// Says which tunnel packets are ours.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use mac::Mac;
-pub use tunnel::{Dscp, Encapsulation, Mode, Path, Tunnel};
+pub use tunnel::{Dscp, Encapsulation, Mode, NetworkNumbers, Path, Tunnel};
 pub use world::{Interface, World};
 
 /// An IP prefix with no host bits set, as `10.1.0.0/16` or `fd00:1::/32`.
@@ -196,6 +196,8 @@ pub enum Action {
         /// MAC of the next hop's end of an Ethernet tunnel, where it is not
         /// [`Mac::of_vtep`]. GRE holds Ethernet if it is set.
         vtep_mac: Option<Mac>,
+        /// VNI of VXLAN and Geneve, and key of GRE, where they are not [`Tunnel`]'s.
+        network: NetworkNumbers,
     },
     /// Dropped without a word.
     Blackhole,

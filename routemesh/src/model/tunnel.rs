@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
-use routemesh_common::{Shim, TunnelSettings};
+use routemesh_common::{NetworkId, Shim, TunnelSettings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -190,19 +190,33 @@ impl fmt::Display for Dscp {
     }
 }
 
+/// The network that a route's packets are of, where it is not the node's: whichever tunnel they
+/// go through or come out of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NetworkNumbers {
+    /// Network identifier of VXLAN and Geneve, of 24 bits.
+    pub vni: Option<u32>,
+    /// Key of GRE.
+    pub gre_key: Option<u32>,
+}
+
 /// What all tunnels of a node have in common. Both ends must agree on numbers, ports and key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tunnel {
     /// What [`Mode::Auto`] takes for next hops that are on no link.
     pub mode: Encapsulation,
     /// Network identifier of VXLAN and Geneve, of 24 bits.
     pub vni: u32,
+    /// Those that any peer may use besides, for any of its subnets.
+    pub accept_vni: Vec<u32>,
     /// UDP port of VXLAN.
     pub vxlan_port: u16,
     /// UDP port of Geneve.
     pub geneve_port: u16,
     /// Key of GRE, if its packets have one.
     pub gre_key: Option<u32>,
+    /// Those that any peer may use besides, for any of its subnets.
+    pub accept_gre_key: Vec<u32>,
     /// TTL or hop limit of outer headers.
     pub ttl: u8,
     /// DSCP of outer headers.
@@ -214,9 +228,11 @@ impl Default for Tunnel {
         Self {
             mode: Encapsulation::default(),
             vni: 100,
+            accept_vni: Vec::new(),
             vxlan_port: 4789,
             geneve_port: 6081,
             gre_key: None,
+            accept_gre_key: Vec::new(),
             ttl: 64,
             dscp: Dscp::default(),
         }
@@ -224,6 +240,13 @@ impl Default for Tunnel {
 }
 
 impl Tunnel {
+    /// Networks whose packets are taken from any peer for any of its subnets.
+    pub fn accepted(&self) -> impl Iterator<Item = NetworkId> {
+        let vnis = self.accept_vni.iter().map(|vni| NetworkId::vni(*vni));
+        let keys = self.accept_gre_key.iter();
+        vnis.chain(keys.map(|key| NetworkId::gre(1, *key)))
+    }
+
     /// What the kernel must know to tell our tunnel packets from others.
     #[must_use]
     pub fn settings(&self) -> TunnelSettings {

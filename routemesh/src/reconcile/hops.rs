@@ -7,7 +7,8 @@ use routemesh_common::{Family, NextHop};
 
 use super::tunnel;
 use crate::model::{
-    Action, Encapsulation, Interface, Mac, Mode, Path, Route, Tunnel, Uplink, World, mapped,
+    Action, Encapsulation, Interface, Mac, Mode, NetworkNumbers, Path, Route, Tunnel, Uplink,
+    World, mapped,
 };
 
 /// What tells one next hop from another.
@@ -23,6 +24,8 @@ pub struct HopKey {
     pub mode: Mode,
     /// MAC of the other end of an Ethernet tunnel, where it is set.
     pub vtep_mac: Option<Mac>,
+    /// The network, where it is not the node's.
+    pub network: NetworkNumbers,
 }
 
 impl HopKey {
@@ -35,12 +38,14 @@ impl HopKey {
                 dev,
                 mode,
                 vtep_mac,
+                network,
             } => Some(Self {
                 via: *via,
                 dev: dev.clone(),
                 mtu: route.mtu,
                 mode: *mode,
                 vtep_mac: *vtep_mac,
+                network: *network,
             }),
             Action::Blackhole => None,
         }
@@ -137,7 +142,7 @@ pub fn resolve(key: &HopKey, underlay: Underlay<'_>) -> Result<NextHop, Unreacha
             by_path(path, key, &candidates, underlay.world)?
         }
     };
-    let hop = next_hop(key, &step, underlay.world);
+    let hop = next_hop(key, &step, underlay);
     match encapsulation(key, on_link.is_some(), underlay.tunnel) {
         None => Ok(hop),
         Some(encapsulation) => tunnel::wrap(hop, encapsulation, key, &step, underlay.tunnel),
@@ -220,9 +225,11 @@ fn is_on_link(uplink: &Interface, key: &HopKey, candidates: usize) -> bool {
     uplink.addresses.iter().any(|own| own.contains(&key.via))
 }
 
-fn next_hop(key: &HopKey, step: &Step<'_>, world: &World) -> NextHop {
+fn next_hop(key: &HopKey, step: &Step<'_>, underlay: Underlay<'_>) -> NextHop {
     let uplink = step.uplink;
-    let mac = world.neighbours.get(&(uplink.index, step.station));
+    let tunnel = underlay.tunnel;
+    let gre_key = key.network.gre_key.or(tunnel.gre_key);
+    let mac = underlay.world.neighbours.get(&(uplink.index, step.station));
     let bounds = [key.mtu, step.path.and_then(|path| path.mtu)];
     NextHop {
         dst_mac: mac.map_or([0; 6], |mac| mac.0),
@@ -232,6 +239,9 @@ fn next_hop(key: &HopKey, step: &Step<'_>, world: &World) -> NextHop {
         ifindex: uplink.index,
         mtu: bounds.into_iter().flatten().fold(uplink.mtu, u32::min),
         gateway: mapped(step.station),
+        vni: key.network.vni.unwrap_or(tunnel.vni),
+        keyed: u8::from(gre_key.is_some()),
+        gre_key: gre_key.unwrap_or(0),
         ..NextHop::zeroed()
     }
 }
@@ -302,6 +312,7 @@ mod tests {
             mtu: None,
             mode: Mode::Direct,
             vtep_mac: None,
+            network: NetworkNumbers::default(),
         }
     }
 

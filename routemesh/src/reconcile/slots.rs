@@ -124,7 +124,7 @@ impl CounterSlots {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Mode;
+    use crate::model::{Mode, NetworkNumbers};
 
     fn key(via: &str) -> HopKey {
         HopKey {
@@ -133,6 +133,7 @@ mod tests {
             mtu: None,
             mode: Mode::Direct,
             vtep_mac: None,
+            network: NetworkNumbers::default(),
         }
     }
 

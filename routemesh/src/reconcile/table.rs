@@ -319,7 +319,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Action, Mode};
+    use crate::model::{Action, Mode, NetworkNumbers};
 
     fn direct(dst: &str, via: &str) -> Route {
         Route {
@@ -329,6 +329,7 @@ mod tests {
                 dev: None,
                 mode: Mode::Direct,
                 vtep_mac: None,
+                network: NetworkNumbers::default(),
             },
             mtu: None,
         }

@@ -24,14 +24,13 @@ pub(super) fn wrap(
     let name = || step.uplink.name.clone();
     let local = local(key.via, step).ok_or_else(|| Unreachable::NoSource(name()))?;
     let shim = encapsulation.shim(key.vtep_mac.is_some());
-    let (port, id, keyed) = match encapsulation {
-        Encapsulation::Vxlan => (tunnel.vxlan_port, tunnel.vni, false),
-        Encapsulation::Geneve => (tunnel.geneve_port, tunnel.vni, false),
-        Encapsulation::Gre => (0, tunnel.gre_key.unwrap_or(0), tunnel.gre_key.is_some()),
-        Encapsulation::Ipip => (0, 0, false),
+    let port = match encapsulation {
+        Encapsulation::Vxlan => tunnel.vxlan_port,
+        Encapsulation::Geneve => tunnel.geneve_port,
+        Encapsulation::Gre | Encapsulation::Ipip => 0,
     };
     let outer = if key.via.is_ipv4() { 20 } else { 40 };
-    let mtu = hop.mtu.saturating_sub(outer + shim.length(keyed));
+    let mtu = hop.mtu.saturating_sub(outer + shim.length(hop.keyed == 1));
     if mtu == 0 {
         return Err(Unreachable::NoRoom(name()));
     }
@@ -45,8 +44,6 @@ pub(super) fn wrap(
             Dscp::Fixed(dscp) => dscp << 2,
         },
         port: port.to_be_bytes(),
-        keyed: u8::from(keyed),
-        id,
         sum: sum(local, key.via, tunnel.ttl, protocol(encapsulation)),
         local: mapped(local),
         remote: mapped(key.via),
@@ -115,7 +112,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{Interface, Mode, Uplink, UplinkMode, World, unmapped},
+        model::{Interface, Mode, NetworkNumbers, Uplink, UplinkMode, World, unmapped},
         reconcile::hops::{Underlay, resolve},
     };
 
@@ -155,13 +152,21 @@ mod tests {
         vtep_mac: Option<Mac>,
         tunnel: &Tunnel,
     ) -> NextHop {
-        let key = HopKey {
+        hop_by(&key(via, encapsulation, vtep_mac), tunnel)
+    }
+
+    fn key(via: &str, encapsulation: Encapsulation, vtep_mac: Option<Mac>) -> HopKey {
+        HopKey {
             via: address(via),
             dev: None,
             mtu: None,
             mode: Mode::Tunnel(encapsulation),
             vtep_mac,
-        };
+            network: NetworkNumbers::default(),
+        }
+    }
+
+    fn hop_by(key: &HopKey, tunnel: &Tunnel) -> NextHop {
         let uplink = Uplink {
             interface: "eth0".to_owned(),
             mode: UplinkMode::Auto,
@@ -171,7 +176,7 @@ mod tests {
             tunnel,
             world: &world(),
         };
-        resolve(&key, underlay).unwrap()
+        resolve(key, underlay).unwrap()
     }
 
     #[test]
@@ -194,7 +199,34 @@ mod tests {
         let hop = hop("192.168.1.2", Encapsulation::Vxlan, None);
         assert_eq!(hop.inner_dst, Mac::of_vtep(address("192.168.1.2")).0);
         assert_eq!(hop.inner_src, Mac::of_vtep(address("192.168.1.1")).0);
-        assert_eq!((hop.port, hop.id, hop.keyed), ([0x12, 0xb5], 100, 0));
+        assert_eq!((hop.port, hop.vni, hop.keyed), ([0x12, 0xb5], 100, 0));
+    }
+
+    #[test]
+    fn a_route_s_own_network_comes_before_the_node_s_in_every_mode() {
+        let tunnel = Tunnel {
+            gre_key: Some(9),
+            ..Tunnel::default()
+        };
+        for mode in [Mode::Direct, Mode::Tunnel(Encapsulation::Gre)] {
+            let of = |network| {
+                let hop = hop_by(
+                    &HopKey {
+                        mode,
+                        network,
+                        ..key("192.168.1.2", Encapsulation::Vxlan, None)
+                    },
+                    &tunnel,
+                );
+                (hop.vni, hop.keyed, hop.gre_key)
+            };
+            assert_eq!(of(NetworkNumbers::default()), (100, 1, 9));
+            let own = NetworkNumbers {
+                vni: Some(200),
+                gre_key: Some(0),
+            };
+            assert_eq!(of(own), (200, 1, 0));
+        }
     }
 
     #[test]

@@ -45,6 +45,7 @@ fn route(dst: Prefix) -> Route {
         vtep_mac: None,
         local: None,
         vni: None,
+        gre_key: None,
         mtu: None,
         path_mtu: None,
         source: Source::Cli,

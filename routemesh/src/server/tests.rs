@@ -270,6 +270,8 @@ fn batch(count: u32) -> RouteBatch {
         via: Some("192.0.2.1".parse().unwrap()),
         mode: None,
         vtep_mac: None,
+        vni: None,
+        gre_key: None,
         dev: None,
         blackhole: false,
         mtu: None,

@@ -151,10 +151,9 @@ impl Way {
             Tunnel::Ipip => (Shim::IPIP, None, 0),
             Tunnel::Gre(key) => (Shim::GRE, key, 0),
             Tunnel::GreEthernet(key) => (Shim::GRE_ETHERNET, key, 0),
-            Tunnel::Vxlan { port, vni } => (Shim::VXLAN, Some(vni), port),
-            Tunnel::Geneve { port, vni, .. } => (Shim::GENEVE, Some(vni), port),
+            Tunnel::Vxlan { port, .. } => (Shim::VXLAN, None, port),
+            Tunnel::Geneve { port, .. } => (Shim::GENEVE, None, port),
         };
-        let keyed = key.is_some() && !self.tunnel.over_udp();
         let (local, remote) = (self.outer.host(), self.outer.neighbour());
         NextHop {
             dst_mac: HOST_B_MAC,
@@ -169,8 +168,9 @@ impl Way {
             ttl: OUTER_TTL,
             dscp: 0xff,
             port: port.to_be_bytes(),
-            keyed: u8::from(keyed),
-            id: key.unwrap_or(0),
+            keyed: u8::from(key.is_some()),
+            vni: VNI,
+            gre_key: key.unwrap_or(0),
             sum: self.sum(local, remote),
             local: mapped(local),
             remote: mapped(remote),

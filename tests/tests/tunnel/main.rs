@@ -3,6 +3,7 @@
 
 mod decode;
 mod inside;
+mod network;
 mod pop;
 mod push;
 mod refuse;

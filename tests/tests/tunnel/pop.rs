@@ -27,7 +27,13 @@ fn opened(packet: &Packet) -> Vec<u8> {
 }
 
 /// `arriving`, which holds `inner`, ends in the container.
-fn delivered(what: String, arriving: Vec<u8>, roles: Roles, stripped: &[u8], bytes: usize) -> Row {
+pub(super) fn delivered(
+    what: String,
+    arriving: Vec<u8>,
+    roles: Roles,
+    stripped: &[u8],
+    bytes: usize,
+) -> Row {
     let out = expected_forward(stripped, DOCKER_A_MAC, CONTAINER_A_MAC);
     let counter = roles.counter(Known::Network);
     let fate = Fate::sent(Outcome::Delivered, out, counter, bytes);

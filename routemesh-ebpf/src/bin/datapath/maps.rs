@@ -11,8 +11,8 @@ use aya_ebpf::{
 };
 use routemesh_common::{
     CachedRoute, Counter, ENDPOINT_SLOTS, Endpoint, Family, INTERFACE_SLOTS, Interface,
-    NEXT_HOP_SLOTS, NextHop, OUTCOME_SLOTS, Outcome, PEER_SLOTS, Route, RouteKind, TableState,
-    TokenBucket, TunnelSettings,
+    NETWORK_ID_SLOTS, NEXT_HOP_SLOTS, NetworkId, NetworkUse, NextHop, OUTCOME_SLOTS, Outcome,
+    PEER_SLOTS, Route, RouteKind, TableState, TokenBucket, TunnelSettings,
 };
 use routemesh_ebpf::wire::Address;
 
@@ -36,6 +36,9 @@ static INTERFACES: HashMap<u32, Interface, { INTERFACE_SLOTS as usize }, ON_DEMA
     HashMap::new();
 #[btf_map]
 static PEERS: HashMap<Address, u8, { PEER_SLOTS as usize }, ON_DEMAND> = HashMap::new();
+#[btf_map]
+static NETWORK_IDS: HashMap<NetworkId, NetworkUse, { NETWORK_ID_SLOTS as usize }, ON_DEMAND> =
+    HashMap::new();
 #[btf_map]
 static TUNNEL_SETTINGS: Array<TunnelSettings, 1> = Array::new();
 #[btf_map]
@@ -135,6 +138,13 @@ pub(crate) fn next_hop(slot: u32) -> Result<&'static NextHop, Outcome> {
 pub(crate) fn is_peer(address: &Address) -> bool {
     // SAFETY: as in `interface`.
     unsafe { PEERS.get(address) }.is_some()
+}
+
+/// Who may send packets of that network; none: it is not one of this host's.
+#[inline(always)]
+pub(crate) fn network(id: NetworkId) -> Option<NetworkUse> {
+    // SAFETY: as in `interface`.
+    unsafe { NETWORK_IDS.get(&id) }.copied()
 }
 
 /// What tunnel packets this host takes for its own.

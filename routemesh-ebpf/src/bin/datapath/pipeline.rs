@@ -1,6 +1,8 @@
 //! The order of things: each line is a look-up or a call into the core.
 
-use routemesh_common::{Endpoint, Family, Interface, NextHop, Outcome, Route, RouteKind, Shim};
+use routemesh_common::{
+    Endpoint, Family, Interface, NetworkId, NetworkUse, NextHop, Outcome, Route, RouteKind, Shim,
+};
 use routemesh_ebpf::{
     forward,
     icmp::Complaint,
@@ -99,6 +101,7 @@ fn bound<P: Resize>(
     length: impl Fn(&P) -> u32,
 ) -> Result<Bound, Outcome> {
     let mut peer = Address::NONE;
+    let mut network = NetworkId::UNSAID;
     let mut most = u32::MAX;
     for round in 0..2 {
         let inside = round == 1;
@@ -111,7 +114,7 @@ fn bound<P: Resize>(
                 }
             })?;
         if inside {
-            owned(packet, &datagram, peer)?;
+            owned(packet, &datagram, peer, network)?;
         } else if interface.container == 1
             && tunnel::resembles(packet, &datagram, maps::tunnel_settings()?)
             && maps::is_peer(&datagram.dst())
@@ -140,10 +143,12 @@ fn bound<P: Resize>(
                 Outcome::ToHost
             });
         }
-        let arrival =
-            tunnel::arrival(packet, &datagram, settings, maps::is_peer)?.ok_or(Outcome::ToHost)?;
+        let is_ours = |network| maps::network(network).is_some();
+        let arrival = tunnel::arrival(packet, &datagram, settings, maps::is_peer, is_ours)?
+            .ok_or(Outcome::ToHost)?;
         tunnel::strip(packet, &arrival, interface.mac)?;
         peer = arrival.from;
+        network = arrival.network;
         // The frame may be longer, but what the outer header does not hold is not the peer's.
         most = ETH_LEN as u32 + datagram.length().saturating_sub(arrival.room.length());
     }
@@ -162,9 +167,15 @@ fn refused_inside(outcome: Outcome) -> Outcome {
     }
 }
 
-/// A peer may speak for itself and for the subnets that are routed to it, and for no other.
+/// A peer may speak for itself and for the subnets that are routed to it, and for no other; for
+/// those in the network that they are routed by.
 #[inline(always)]
-fn owned(packet: &impl Packet, inner: &Datagram, peer: Address) -> Result<(), Outcome> {
+fn owned(
+    packet: &impl Packet,
+    inner: &Datagram,
+    peer: Address,
+    network: NetworkId,
+) -> Result<(), Outcome> {
     let source = parse::source(packet, inner.family())?;
     if source == peer {
         return Ok(());
@@ -174,10 +185,13 @@ fn owned(packet: &impl Packet, inner: &Datagram, peer: Address) -> Result<(), Ou
         return Err(Outcome::SpoofedSource);
     }
     let hop = maps::next_hop(route.target)?;
-    if Address::v6(hop.peer()) == peer {
+    if Address::v6(hop.peer()) != peer {
+        return Err(Outcome::SpoofedSource);
+    }
+    if hop.is_of(network) || maps::network(network) == Some(NetworkUse::ANY) {
         Ok(())
     } else {
-        Err(Outcome::SpoofedSource)
+        Err(Outcome::WrongNetwork)
     }
 }
 

@@ -38,6 +38,9 @@ fn explain(address: IpAddr, route: &Route) -> String {
     if let Some(vni) = route.vni {
         text.push_str(&format!(" vni {vni}"));
     }
+    if let Some(key) = route.gre_key {
+        text.push_str(&format!(" gre-key {key}"));
+    }
     if let Some(mtu) = route.mtu {
         text.push_str(&format!(" mtu {mtu}"));
     }
@@ -73,6 +76,7 @@ mod tests {
             vtep_mac: None,
             local: None,
             vni: None,
+            gre_key: None,
             mtu: None,
             path_mtu: Some(1500),
             source: Source::File,

@@ -29,14 +29,14 @@ enum Verb {
     List(List),
     /// Add a route: fails if there is one for the prefix
     #[command(
-        override_usage = "routemesh route add DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [mtu BYTES]
+        override_usage = "routemesh route add DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [vni N] [gre-key N] [mtu BYTES]
        routemesh route add blackhole DST
        routemesh route add --batch FILE"
     )]
     Add(Edit),
     /// Add a route, or take the place of the one there is
     #[command(
-        override_usage = "routemesh route replace DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [mtu BYTES]
+        override_usage = "routemesh route replace DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [vni N] [gre-key N] [mtu BYTES]
        routemesh route replace blackhole DST
        routemesh route replace --batch FILE"
     )]
@@ -71,7 +71,7 @@ struct List {
 
 #[derive(Args, Debug)]
 struct Edit {
-    /// The route, in the words of `ip route`: DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [mtu BYTES]
+    /// The route, in the words of `ip route`: DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [vni N] [gre-key N] [mtu BYTES]
     #[arg(value_name = "ROUTE", required_unless_present = "batch")]
     words: Vec<String>,
     /// Read routes from a file, one a line ("-": from the standard input); all are done, or none
@@ -88,6 +88,7 @@ const COLUMNS: &[Column<Route>] = &[
     Column::text("STATE", |r| Some(r.state.to_string())),
     Column::wide_text("LOCAL", |r| r.local.map(|local| local.to_string())),
     Column::wide_number("VNI", |r| r.vni.map(|vni| vni.to_string())),
+    Column::wide_number("GRE-KEY", |r| r.gre_key.map(|key| key.to_string())),
     Column::wide_text("VTEP-MAC", |r| r.vtep_mac.map(|mac| mac.to_string())),
     Column::wide_number("MTU", |r| r.mtu.map(|mtu| mtu.to_string())),
     Column::wide_number("PATH-MTU", |r| r.path_mtu.map(|mtu| mtu.to_string())),
@@ -178,6 +179,7 @@ mod tests {
             vtep_mac: None,
             local: None,
             vni: None,
+            gre_key: None,
             mtu: Some(1400),
             path_mtu: None,
             source: Source::File,
@@ -195,6 +197,7 @@ mod tests {
             vtep_mac: None,
             local: None,
             vni: None,
+            gre_key: None,
             mtu: None,
             path_mtu: None,
             source: Source::Cli,
@@ -211,6 +214,7 @@ mod tests {
             vtep_mac: Some("02:42:c0:a8:64:02".parse().unwrap()),
             local: Some("192.0.2.9".parse().unwrap()),
             vni: Some(100),
+            gre_key: None,
             mtu: None,
             path_mtu: Some(1450),
             state: RouteState::Active,
@@ -238,10 +242,10 @@ fd00:66::/48  blackhole  -             -     cli     active
     #[test]
     fn the_wide_list_has_counters_and_reasons_at_the_end() {
         let expected = "\
-DST           TYPE       GATEWAY       DEV   SOURCE  STATE        LOCAL      VNI  VTEP-MAC            MTU  PATH-MTU  PACKETS  BYTES  REASON
-10.1.0.0/16   direct     192.0.2.1     eth0  file    unreachable  -            -  -                  1400         -       12   1008  no uplink's link holds 192.0.2.1
-10.2.0.0/16   vxlan      198.51.100.7  eth0  file    active       192.0.2.9  100  02:42:c0:a8:64:02     -      1450       12   1008  -
-fd00:66::/48  blackhole  -             -     cli     active       -            -  -                     -         -        0      0  -
+DST           TYPE       GATEWAY       DEV   SOURCE  STATE        LOCAL      VNI  GRE-KEY  VTEP-MAC            MTU  PATH-MTU  PACKETS  BYTES  REASON
+10.1.0.0/16   direct     192.0.2.1     eth0  file    unreachable  -            -        -  -                  1400         -       12   1008  no uplink's link holds 192.0.2.1
+10.2.0.0/16   vxlan      198.51.100.7  eth0  file    active       192.0.2.9  100        -  02:42:c0:a8:64:02     -      1450       12   1008  -
+fd00:66::/48  blackhole  -             -     cli     active       -            -        -  -                     -         -        0      0  -
 ";
         assert_eq!(drawn(Format::Wide), expected);
     }

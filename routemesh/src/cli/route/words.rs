@@ -9,10 +9,11 @@ use crate::{
 
 /// How a route is written, for those who wrote it otherwise.
 const FORM: &str = "a route is written DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] \
-                    [mtu BYTES], or blackhole DST";
+                    [vni N] [gre-key N] [mtu BYTES], or blackhole DST";
 
 /// What `words` ask for: a prefix (or `default`), and in any order `via ADDRESS`, `dev IF`,
-/// `mode MODE`, `vtep-mac MAC`, `mtu BYTES`, `blackhole`. `default` is IPv6's with `ipv6`, or with an IPv6 next hop.
+/// `mode MODE`, `vtep-mac MAC`, `vni N`, `gre-key N`, `mtu BYTES`, `blackhole`. `default` is IPv6's
+/// with `ipv6`, or with an IPv6 next hop.
 pub(super) fn parse(op: RouteOp, words: &[&str], ipv6: Option<bool>) -> Result<RouteEdit, String> {
     let mut words = words.iter().copied();
     let mut dst = None;
@@ -20,6 +21,8 @@ pub(super) fn parse(op: RouteOp, words: &[&str], ipv6: Option<bool>) -> Result<R
     let mut dev = None;
     let mut mode: Option<Mode> = None;
     let mut vtep_mac: Option<Mac> = None;
+    let mut vni = None;
+    let mut gre_key = None;
     let mut mtu = None;
     let mut blackhole = false;
     while let Some(word) = words.next() {
@@ -28,6 +31,8 @@ pub(super) fn parse(op: RouteOp, words: &[&str], ipv6: Option<bool>) -> Result<R
             "dev" => once(word, &mut dev, argument(word, words.next())?)?,
             "mode" => once(word, &mut mode, argument(word, words.next())?)?,
             "vtep-mac" => once(word, &mut vtep_mac, argument(word, words.next())?)?,
+            "vni" => once(word, &mut vni, argument(word, words.next())?)?,
+            "gre-key" => once(word, &mut gre_key, argument(word, words.next())?)?,
             "mtu" => once(word, &mut mtu, argument(word, words.next())?)?,
             "blackhole" => blackhole = true,
             "to" => {
@@ -46,6 +51,8 @@ pub(super) fn parse(op: RouteOp, words: &[&str], ipv6: Option<bool>) -> Result<R
         dev,
         mode,
         vtep_mac,
+        vni,
+        gre_key,
         blackhole,
         mtu,
     };
@@ -91,6 +98,8 @@ fn check(edit: &RouteEdit) -> Result<(), String> {
         || edit.dev.is_some()
         || edit.mode.is_some()
         || edit.vtep_mac.is_some()
+        || edit.vni.is_some()
+        || edit.gre_key.is_some()
         || edit.mtu.is_some();
     match (edit.op, edit.blackhole) {
         (RouteOp::Del, _) if has_details || edit.blackhole => {
@@ -135,6 +144,8 @@ mod tests {
         let edit = add("10.1.0.0/24 via 192.0.2.1 mode gre vtep-mac 02:42:c0:a8:64:02").unwrap();
         assert_eq!(edit.mode, Some(Mode::Tunnel(Encapsulation::Gre)));
         assert_eq!(edit.vtep_mac.unwrap().to_string(), "02:42:c0:a8:64:02");
+        let edit = add("10.1.0.0/24 via 192.0.2.1 vni 200 gre-key 7").unwrap();
+        assert_eq!((edit.vni, edit.gre_key), (Some(200), Some(7)));
         assert_eq!(
             add("10.1.0.0/24 via 192.0.2.1 mode l2tp"),
             Err("mode 'l2tp': 'l2tp' is not one of direct, auto, vxlan, geneve, gre, ipip".into())
@@ -176,7 +187,7 @@ mod tests {
             ),
             (
                 "10.1.0.0/24 via 192.0.2.1 metric 5",
-                "'metric' is a word too many; a route is written DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [mtu BYTES], or blackhole DST",
+                "'metric' is a word too many; a route is written DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] [vni N] [gre-key N] [mtu BYTES], or blackhole DST",
             ),
         ];
         for (line, error) in refused {

@@ -15,7 +15,8 @@ use crate::{
         rules::{self, MOST_ROUTES},
     },
     model::{
-        Action, Dscp, Encapsulation, Mac, Mode, Network, Prefix, Route, Tunnel, Uplink, UplinkMode,
+        Action, Dscp, Encapsulation, Mac, Mode, Network, NetworkNumbers, Prefix, Route, Tunnel,
+        Uplink, UplinkMode,
     },
 };
 
@@ -117,11 +118,12 @@ fn action() -> impl Strategy<Value = Action> {
     });
     prop_oneof![
         Just(Action::Blackhole),
-        (via, target()).prop_map(|(via, (mode, vtep_mac))| Action::Via {
+        (via, target(), network()).prop_map(|(via, (mode, vtep_mac), network)| Action::Via {
             via,
             dev: None,
             mode,
             vtep_mac,
+            network,
         }),
     ]
 }
@@ -140,6 +142,11 @@ fn target() -> impl Strategy<Value = (Mode, Option<Mac>)> {
         })
 }
 
+fn network() -> impl Strategy<Value = NetworkNumbers> {
+    (option::of(1..1_u32 << 24), option::of(any::<u32>()))
+        .prop_map(|(vni, gre_key)| NetworkNumbers { vni, gre_key })
+}
+
 fn tunnel() -> impl Strategy<Value = Tunnel> {
     let dscp = prop_oneof![Just(Dscp::Copy), (0..64_u8).prop_map(Dscp::Fixed)];
     (
@@ -149,14 +156,17 @@ fn tunnel() -> impl Strategy<Value = Tunnel> {
         option::of(any::<u32>()),
         1..=u8::MAX,
         dscp,
+        (vec(1..1_u32 << 24, 0..3), vec(any::<u32>(), 0..3)),
     )
         .prop_map(
-            |(mode, vni, (vxlan_port, geneve_port), gre_key, ttl, dscp)| Tunnel {
+            |(mode, vni, (vxlan_port, geneve_port), gre_key, ttl, dscp, accepted)| Tunnel {
                 mode,
                 vni,
+                accept_vni: accepted.0,
                 vxlan_port,
                 geneve_port,
                 gre_key,
+                accept_gre_key: accepted.1,
                 ttl,
                 dscp,
             },

@@ -26,9 +26,11 @@ fn what_tunnels_have_in_common_is_read() {
     let text = r#"[tunnel]
 mode = "ipip"
 vni = 16777215
+accept-vni = [1, 16777214]
 vxlan-port = 8472
 geneve-port = 6082
 gre-key = 4294967295
+accept-gre-key = [0]
 ttl = 255
 dscp = 46
 "#;
@@ -36,15 +38,59 @@ dscp = 46
     let expected = Tunnel {
         mode: Encapsulation::Ipip,
         vni: 16_777_215,
+        accept_vni: vec![1, 16_777_214],
         vxlan_port: 8472,
         geneve_port: 6082,
         gre_key: Some(u32::MAX),
+        accept_gre_key: vec![0],
         ttl: 255,
         dscp: Dscp::Fixed(46),
     };
     assert_eq!(config.tunnel, expected);
     let config = Config::parse("tunnel.dscp = \"copy\"", "config.toml").unwrap();
     assert_eq!(config.tunnel, Tunnel::default());
+}
+
+#[test]
+fn a_route_may_have_a_network_of_its_own() {
+    let text =
+        "[[route]]\ndst = \"10.200.0.0/24\"\nvia = \"192.168.100.2\"\nvni = 7\ngre-key = 0\n";
+    let config = Config::parse(text, "config.toml").unwrap();
+    let Action::Via { network, .. } = config.routes[0].action else {
+        panic!("it has a next hop");
+    };
+    assert_eq!((network.vni, network.gre_key), (Some(7), Some(0)));
+}
+
+#[test]
+fn a_vni_has_24_bits_wherever_it_stands() {
+    shows(
+        r#"[tunnel]
+accept-vni = [7, 0]
+
+[[route]]
+dst = "10.200.0.0/24"
+via = "192.168.100.2"
+vni = 16777216
+"#,
+        r#"
+error: 0 is no VNI
+ --> config.toml:2:18
+  |
+2 | accept-vni = [7, 0]
+  |                  ^ too small
+  |
+  = help: a VNI is 1 to 16777215
+
+error: 16777216 is no VNI
+ --> config.toml:7:7
+  |
+7 | vni = 16777216
+  |       ^^^^^^^^ too large
+  |
+  = help: a VNI is 1 to 16777215
+"#,
+    );
 }
 
 #[test]
