@@ -16,11 +16,17 @@ _routemesh() {
             ",$1")
                 cmd="routemesh"
                 ;;
+            routemesh,apply)
+                cmd="routemesh__subcmd__apply"
+                ;;
             routemesh,completions)
                 cmd="routemesh__subcmd__completions"
                 ;;
             routemesh,config)
                 cmd="routemesh__subcmd__config"
+                ;;
+            routemesh,confirm)
+                cmd="routemesh__subcmd__confirm"
                 ;;
             routemesh,daemon)
                 cmd="routemesh__subcmd__daemon"
@@ -37,6 +43,9 @@ _routemesh() {
             routemesh,endpoints)
                 cmd="routemesh__subcmd__endpoint"
                 ;;
+            routemesh,guard)
+                cmd="routemesh__subcmd__guard"
+                ;;
             routemesh,link)
                 cmd="routemesh__subcmd__link"
                 ;;
@@ -48,6 +57,9 @@ _routemesh() {
                 ;;
             routemesh,reload)
                 cmd="routemesh__subcmd__reload"
+                ;;
+            routemesh,rollback)
+                cmd="routemesh__subcmd__rollback"
                 ;;
             routemesh,route)
                 cmd="routemesh__subcmd__route"
@@ -122,12 +134,42 @@ _routemesh() {
 
     case "${cmd}" in
         routemesh)
-            opts="-o -j -p -4 -6 -q -h -V --socket --output --json --pretty --quiet --help --version daemon detach route routes endpoint endpoints link links status stats outcomes config reload completions docs"
+            opts="-o -j -p -4 -6 -q -h -V --socket --output --json --pretty --quiet --help --version daemon detach route routes endpoint endpoints link links status stats outcomes config reload apply confirm rollback guard completions docs"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        routemesh__subcmd__apply)
+            opts="-o -j -p -4 -6 -q -h --confirm --dry-run --exit-code --socket --output --json --pretty --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -262,6 +304,32 @@ _routemesh() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        routemesh__subcmd__confirm)
+            opts="-o -j -p -4 -6 -q -h --socket --output --json --pretty --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -435,6 +503,52 @@ _routemesh() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        routemesh__subcmd__guard)
+            opts="-c -u -o -j -p -4 -6 -q -h --config --uplink --bpffs --detach-on-exit --bpf-log --socket --output --json --pretty --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uplink)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bpffs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         routemesh__subcmd__link)
             opts="-o -j -p -4 -6 -q -h --socket --output --json --pretty --quiet --help list show ls"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -520,6 +634,36 @@ _routemesh() {
                 return 0
             fi
             case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        routemesh__subcmd__rollback)
+            opts="-o -j -p -4 -6 -q -h --confirm --dry-run --exit-code --socket --output --json --pretty --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -49,6 +49,10 @@ complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "stats" -d 'Pack
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "outcomes" -d 'How packets ended, by interface and hook'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "config" -d 'The configuration: check a file, show what is in force'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "reload" -d 'Have the daemon read its configuration file again and apply the difference'
+complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "apply" -d 'Put a file in force, and make it the daemon\'s configuration file'
+complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "confirm" -d 'Keep a change that would end by itself'
+complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "rollback" -d 'End an unconfirmed change, or go back to the configuration before the one in force'
+complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "guard" -d 'Wait for the end of an unconfirmed change; started by the daemon'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "docs" -d 'Write the generated part of docs/'
 complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s c -l config -d 'Configuration file; by default /etc/routemesh/config.toml, or where that is missing, the one built in' -r -F
@@ -623,6 +627,61 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand reload" -s 4 -d 'IPv
 complete -c routemesh -n "__fish_routemesh_using_subcommand reload" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand reload" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_using_subcommand reload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -l confirm -d 'Take the change back after this time, as 30s, 5m or 1h, unless it is confirmed' -r
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -l socket -d 'Control socket of the daemon' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
+wide\t'All columns'
+json\t'JSON, on one line'
+yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -l dry-run -d 'Print what would change, and change nothing'
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -l exit-code -d 'With --dry-run: end with exit code 1 where something would change'
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s j -l json -d 'Print JSON: short for `-o json`'
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s p -l pretty -d 'Print JSON on many lines, indented'
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s 4 -d 'IPv4 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s 6 -d 'IPv6 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -l socket -d 'Control socket of the daemon' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
+wide\t'All columns'
+json\t'JSON, on one line'
+yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -s j -l json -d 'Print JSON: short for `-o json`'
+complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -s p -l pretty -d 'Print JSON on many lines, indented'
+complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -s 4 -d 'IPv4 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -s 6 -d 'IPv6 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -l confirm -d 'Take the change back after this time, as 30s, 5m or 1h, unless it is confirmed' -r
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -l socket -d 'Control socket of the daemon' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
+wide\t'All columns'
+json\t'JSON, on one line'
+yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -l dry-run -d 'Print what would change, and change nothing'
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -l exit-code -d 'With --dry-run: end with exit code 1 where something would change'
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s j -l json -d 'Print JSON: short for `-o json`'
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s p -l pretty -d 'Print JSON on many lines, indented'
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s 4 -d 'IPv4 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s 6 -d 'IPv6 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s c -l config -d 'Configuration file; by default /etc/routemesh/config.toml, or where that is missing, the one built in' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s u -l uplink -d 'Uplink to use in place of the file\'s: INTERFACE or INTERFACE:MODE, MODE one of auto, xdp, xdp-generic, tc; may be given many times' -r
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -l bpffs -d 'Directory in the BPF file system where maps and links are pinned' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -l socket -d 'Control socket of the daemon' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
+wide\t'All columns'
+json\t'JSON, on one line'
+yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -l detach-on-exit -d 'Take everything out of the kernel at the end, instead of leaving it to forward'
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -l bpf-log -d 'Have the kernel programs log what should not happen; costs some speed'
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s j -l json -d 'Print JSON: short for `-o json`'
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s p -l pretty -d 'Print JSON on many lines, indented'
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s 4 -d 'IPv4 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s 6 -d 'IPv6 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routemesh -n "__fish_routemesh_using_subcommand completions" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand completions" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'

@@ -101,6 +101,7 @@ fn status() -> Status {
         uptime_seconds: 1,
         kernel: "6.18.0".into(),
         config: None,
+        unconfirmed: None,
         generation: u64::MAX,
         routes: RouteTotals::default(),
         route_limit: 1 << 20,

@@ -19,8 +19,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, runtime::Runtime};
 
 use super::{
-    Applied, Checked, ConfigText, Endpoint, Error, Link, OutcomeCount, Reloaded, Route, RouteBatch,
-    Status,
+    Applied, Apply, Changed, Checked, ConfigText, Confirmed, Endpoint, Error, Link, OutcomeCount,
+    Reloaded, Route, RouteBatch, Status, Terms,
 };
 
 /// Longest wait for an answer: the largest batch takes a second or two.
@@ -168,6 +168,30 @@ impl Client {
     /// What is wrong with the file; nothing was changed.
     pub fn reload(&self) -> Result<Reloaded, ClientError> {
         self.post("/v1/reload", Vec::new())
+    }
+
+    /// Has the daemon put a configuration in force, or say what that would change.
+    ///
+    /// # Errors
+    /// What is wrong with it, or in the way; nothing was changed.
+    pub fn apply(&self, apply: &Apply) -> Result<Changed, ClientError> {
+        self.post("/v1/apply", json(apply)?)
+    }
+
+    /// Has the daemon keep the change that awaits its confirmation.
+    ///
+    /// # Errors
+    /// [`super::ErrorKind::NotFound`] when none does.
+    pub fn confirm(&self) -> Result<Confirmed, ClientError> {
+        self.post("/v1/confirm", Vec::new())
+    }
+
+    /// Has the daemon put the configuration of before in force.
+    ///
+    /// # Errors
+    /// [`super::ErrorKind::NotFound`] when there is none.
+    pub fn rollback(&self, terms: Terms) -> Result<Changed, ClientError> {
+        self.post("/v1/rollback", json(&terms)?)
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Applied, Checked, ConfigText, Endpoint, Error, Link, Metrics, OutcomeCount, Reloaded, Route,
-    RouteBatch, Status,
+    Applied, Apply, Changed, Checked, ConfigText, Confirmed, Endpoint, Error, Link, Metrics,
+    OutcomeCount, Reloaded, Route, RouteBatch, Status, Terms,
 };
 
 /// The daemon, as its servers hold it. Locked for one call at a time, and never while waiting.
@@ -51,6 +51,23 @@ pub trait Control: Send {
     /// # Errors
     /// What is wrong with the file, rendered; nothing was changed.
     fn reload(&mut self) -> Result<Reloaded, Error>;
+    /// Puts a configuration in force and makes it the file's, for good or until it is confirmed.
+    ///
+    /// # Errors
+    /// What is wrong with it, rendered; or that another change awaits its confirmation
+    /// ([`super::ErrorKind::Exists`]). Nothing was changed.
+    fn apply(&mut self, apply: &Apply) -> Result<Changed, Error>;
+    /// Keeps the change that awaits its confirmation.
+    ///
+    /// # Errors
+    /// [`super::ErrorKind::NotFound`] when none does.
+    fn confirm(&mut self) -> Result<Confirmed, Error>;
+    /// Ends the change that awaits its confirmation; or else exchanges the configuration in
+    /// force for the one before.
+    ///
+    /// # Errors
+    /// [`super::ErrorKind::NotFound`] when there is none before; otherwise as [`Self::apply`].
+    fn rollback(&mut self, terms: Terms) -> Result<Changed, Error>;
     /// Everything the metrics page is made of, read from the maps now.
     fn metrics(&self) -> Metrics;
 }

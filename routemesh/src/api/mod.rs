@@ -16,11 +16,15 @@
 //! | `GET /v1/config` | | the configuration in force, TOML |
 //! | `POST /v1/config/check` | [`ConfigText`] | [`Checked`] |
 //! | `POST /v1/reload` | | [`Reloaded`] |
+//! | `POST /v1/apply` | [`Apply`] | [`Changed`] |
+//! | `POST /v1/confirm` | | [`Confirmed`] |
+//! | `POST /v1/rollback` | [`Terms`] | [`Changed`] |
 //! | `GET /metrics` | | Prometheus or OpenMetrics text |
 //! | `GET /healthz`, `GET /readyz` | | `ok`, or 503 |
 //!
 //! [`Client`] asks; the daemon answers by implementing [`Control`].
 
+mod change;
 mod client;
 mod control;
 mod error;
@@ -32,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Encapsulation, Mac, Mode, Prefix, Source, UplinkMode};
 
+pub use change::{Apply, Change, ChangeOp, Changed, Confirmed, Terms, Unconfirmed};
 pub use client::{Client, ClientError};
 pub use control::{Control, SharedControl};
 pub use error::{Error, ErrorKind};
@@ -336,6 +341,9 @@ pub struct Status {
     /// The file in force; none for the embedded default.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub config: Option<String>,
+    /// A change of the configuration that awaits its confirmation.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unconfirmed: Option<Unconfirmed>,
     /// Goes up by one with every change of the table.
     pub generation: u64,
     /// Routes asked for, by source.

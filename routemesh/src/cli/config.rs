@@ -61,7 +61,8 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<()> {
     }
 }
 
-fn load(file: &Path) -> Result<Config> {
+/// Reads a file, and says all that is wrong with it.
+pub(super) fn load(file: &Path) -> Result<Config> {
     Config::load(file).map_err(|report| bad(file, &report.render(colour_on(&io::stderr()))).into())
 }
 

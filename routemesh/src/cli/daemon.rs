@@ -51,21 +51,32 @@ pub struct Arguments {
 /// What keeps it from starting.
 pub(super) fn run(socket: &Path, arguments: &Arguments) -> Result<()> {
     start_logging();
-    let default = PathBuf::from(DEFAULT_FILE);
-    let file = match &arguments.config {
-        // Clients are told of it, and they need not be in the same directory.
-        Some(path) => Some(std::path::absolute(path).context("--config")?),
-        None => default.exists().then_some(default),
-    };
-    daemon::run(&Options {
+    daemon::run(&options(socket, arguments)?)
+}
+
+/// Runs the process that takes an unconfirmed change back.
+///
+/// # Errors
+/// What keeps it from reading what is to be taken back.
+pub(super) fn guard(socket: &Path, arguments: &Arguments) -> Result<()> {
+    start_logging();
+    daemon::guard(&options(socket, arguments)?)
+}
+
+fn options(socket: &Path, arguments: &Arguments) -> Result<Options> {
+    let file = arguments.config.as_deref();
+    Ok(Options {
         origin: Origin {
-            file,
+            // Clients are told of it, and they need not be in the same directory.
+            file: std::path::absolute(file.unwrap_or(DEFAULT_FILE.as_ref())).context("--config")?,
+            required: file.is_some(),
             uplinks: arguments.uplinks.clone(),
         },
         socket: socket.to_owned(),
         bpffs: arguments.bpffs.directory.clone(),
         detach_on_exit: arguments.detach_on_exit,
         bpf_log: arguments.bpf_log,
+        is_guard: false,
     })
 }
 

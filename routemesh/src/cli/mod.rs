@@ -3,6 +3,7 @@
 //! One file an object. They speak to the control socket and to nothing else; only `daemon` and
 //! `detach` go to the kernel.
 
+mod apply;
 mod config;
 mod daemon;
 mod detach;
@@ -98,6 +99,17 @@ pub enum Object {
     Config(config::Arguments),
     /// Have the daemon read its configuration file again and apply the difference
     Reload,
+    /// Put a file in force, and make it the daemon's configuration file
+    #[command(after_long_help = apply::AFTER_HELP)]
+    Apply(apply::Arguments),
+    /// Keep a change that would end by itself
+    Confirm,
+    /// End an unconfirmed change, or go back to the configuration before the one in force
+    #[command(after_long_help = apply::AFTER_HELP)]
+    Rollback(apply::Rollback),
+    /// Wait for the end of an unconfirmed change; started by the daemon
+    #[command(hide = true)]
+    Guard(daemon::Arguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -128,6 +140,10 @@ pub fn run(global: &Global, object: &Object, command: Command) -> Result<()> {
         Object::Outcomes(arguments) => outcomes::run(&session()?, arguments),
         Object::Config(arguments) => config::run(&session()?, arguments),
         Object::Reload => reload::run(&session()?),
+        Object::Apply(arguments) => apply::run(&session()?, arguments),
+        Object::Confirm => apply::confirm(&session()?),
+        Object::Rollback(arguments) => apply::rollback(&session()?, arguments),
+        Object::Guard(arguments) => daemon::guard(&global.socket, arguments),
         Object::Completions { shell } => docs::completions(*shell, command),
         Object::Docs { directory } => docs::write(directory, command),
     }

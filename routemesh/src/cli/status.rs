@@ -63,8 +63,16 @@ fn summary(status: &Status) -> String {
         ),
         ("endpoints", status.endpoints.to_string()),
     ];
+    let unconfirmed = status.unconfirmed.map(|change| {
+        let text = format!(
+            "a change, taken back in {} s unless 'routemesh confirm' comes before",
+            change.seconds_left
+        );
+        ("to confirm", text)
+    });
     lines
         .iter()
+        .chain(&unconfirmed)
         .map(|(name, value)| format!("{name:<10} {value}\n"))
         .collect()
 }
@@ -87,7 +95,7 @@ fn duration(seconds: u64) -> String {
 mod tests {
     use super::*;
     use crate::{
-        api::{Link, LinkRole, RouteTotals},
+        api::{Link, LinkRole, RouteTotals, Unconfirmed},
         cli::output::Format,
     };
 
@@ -100,6 +108,7 @@ mod tests {
             uptime_seconds: 61,
             kernel: "6.18.0".into(),
             config: Some("/etc/routemesh/config.toml".into()),
+            unconfirmed: Some(Unconfirmed { seconds_left: 12 }),
             generation: 4,
             routes: RouteTotals {
                 file: 2,
@@ -130,6 +139,7 @@ daemon     0.1.0, pid 7, up 1m1s, kernel 6.18.0
 config     /etc/routemesh/config.toml
 routes     6 of 1024 (file 2, cli 1, kernel 3; 1 inactive), generation 4
 endpoints  2
+to confirm a change, taken back in 12 s unless 'routemesh confirm' comes before
 
 LINK  ROLE    STATE   MTU  PATH-MTU  MODE  MASTER  SUBNETS
 eth0  uplink  up     1500         -  tcx   -       -

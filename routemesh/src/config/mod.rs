@@ -221,6 +221,18 @@ impl Config {
         show::to_toml(self)
     }
 
+    /// All that is not a route, as TOML, every value in force written out.
+    #[must_use]
+    pub fn settings(&self) -> String {
+        show::settings(self)
+    }
+
+    /// The text it was read from.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.source.text()
+    }
+
     /// The JSON schema (2020-12) of the file.
     #[must_use]
     pub fn schema() -> serde_json::Value {

@@ -46,6 +46,10 @@ impl Source {
             text: text.into(),
         }
     }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 /// One thing that is wrong: where, why, and what would be right.

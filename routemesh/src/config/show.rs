@@ -5,8 +5,17 @@ use std::fmt::Write as _;
 use super::Config;
 use crate::model::{Action, Dscp, Route, Tunnel};
 
-/// All values in force; what has no value is said in a comment.
+/// All values in force.
 pub(super) fn to_toml(config: &Config) -> String {
+    written(config, &config.routes)
+}
+
+/// All values in force but the routes.
+pub(super) fn settings(config: &Config) -> String {
+    written(config, &[])
+}
+
+fn written(config: &Config, routes: &[Route]) -> String {
     let mut text = String::new();
     line(&mut text, "node", &quoted(&config.node));
     for uplink in &config.uplinks {
@@ -26,7 +35,7 @@ pub(super) fn to_toml(config: &Config) -> String {
             line(&mut text, "subnets", &format!("[{}]", subnets.join(", ")));
         }
     }
-    for entry in &config.routes {
+    for entry in routes {
         route(&mut text, entry);
     }
     tunnel(&mut text, &config.tunnel);

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use super::{Daemon, supervisor};
 use crate::{
     api::{
-        Applied, Checked, ConfigText, Control, Endpoint, Error, ErrorKind, Link, MapFill, Metrics,
-        OutcomeCount, Reloaded, Route, RouteBatch, Status,
+        Applied, Apply, Changed, Checked, ConfigText, Confirmed, Control, Endpoint, Error,
+        ErrorKind, Link, MapFill, Metrics, OutcomeCount, Reloaded, Route, RouteBatch, Status,
+        Terms,
     },
-    config::{Config, Report},
+    config::Config,
 };
 
 impl Control for Daemon {
@@ -68,9 +69,21 @@ impl Control for Daemon {
 
     fn reload(&mut self) -> Result<Reloaded, Error> {
         supervisor::reloading();
-        let reloaded = self.read_anew();
+        let reloaded = self.reload_file();
         supervisor::ready();
         reloaded
+    }
+
+    fn apply(&mut self, apply: &Apply) -> Result<Changed, Error> {
+        self.apply_text(apply)
+    }
+
+    fn confirm(&mut self) -> Result<Confirmed, Error> {
+        self.confirm_trial()
+    }
+
+    fn rollback(&mut self, terms: Terms) -> Result<Changed, Error> {
+        self.roll_back(terms)
     }
 
     fn metrics(&self) -> Metrics {
@@ -102,54 +115,5 @@ impl Control for Daemon {
             reconcile_errors: self.rounds.incomplete,
             reconcile_seconds: self.rounds.last_seconds,
         }
-    }
-}
-
-impl Daemon {
-    /// Reads the configuration again, and applies the difference.
-    fn read_anew(&mut self) -> Result<Reloaded, Error> {
-        let invalid = |report: Report| Error::new(ErrorKind::Invalid, report.to_string());
-        let mut config = self
-            .origin
-            .read()
-            .map_err(|error| Error::new(ErrorKind::Invalid, format!("{error:#}")))?;
-        self.fits_host(&config).map_err(invalid)?;
-        if config.routes.len() > self.route_limit as usize {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                format!(
-                    "{} routes are more than the {} there is room for: limits.routes takes effect at the next start",
-                    config.routes.len(),
-                    self.route_limit
-                ),
-            ));
-        }
-        let restart_needed = self.fixed_settings(&config);
-        let routes = self.table.set_file(&config.routes);
-        config.limits = self.config.limits;
-        config.metrics = self.config.metrics;
-        self.config = config;
-        self.actual.refused.clear();
-        self.sync();
-        Ok(Reloaded {
-            routes,
-            restart_needed,
-        })
-    }
-
-    fn fits_host(&self, config: &Config) -> Result<(), Report> {
-        config.problems(&self.world).map_or(Ok(()), Err)
-    }
-
-    /// Settings that differ from those in force, which are fixed since the start.
-    fn fixed_settings(&self, config: &Config) -> Vec<String> {
-        [
-            ("limits.routes", config.limits != self.config.limits),
-            ("metrics.listen", config.metrics != self.config.metrics),
-        ]
-        .into_iter()
-        .filter(|(_, differs)| *differs)
-        .map(|(name, _)| name.to_owned())
-        .collect()
     }
 }

@@ -3,18 +3,20 @@
 //! All that is known lives in one [`Daemon`]. Whatever happens (an event, a request, a timer),
 //! it notes what is now desired and calls `Daemon::sync`, which brings the kernel there.
 
+mod apply;
 mod control;
 mod edit;
 mod run;
 mod supervisor;
 mod sync;
+mod trial;
 mod tunnels;
 mod view;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Instant, SystemTime},
 };
@@ -34,14 +36,18 @@ use crate::{
     },
     store::Journal,
 };
+use trial::Trials;
 
 pub use run::{Options, run};
+pub use trial::guard;
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug)]
 pub struct Origin {
-    /// The file; none for the embedded default.
-    pub file: Option<PathBuf>,
+    /// The file.
+    pub file: PathBuf,
+    /// Whether it must exist. Where it need not and does not, the one built in is taken.
+    pub required: bool,
     /// Uplinks named on the command line, which come before the file's.
     pub uplinks: Vec<Uplink>,
 }
@@ -52,10 +58,22 @@ impl Origin {
     /// # Errors
     /// What is wrong with it.
     pub fn read(&self) -> Result<Config> {
-        let mut config = match &self.file {
-            Some(path) => Config::load(path)?,
-            None => Config::embedded(),
-        };
+        self.overridden(if self.is_used() {
+            Config::load(&self.file)?
+        } else {
+            Config::embedded()
+        })
+    }
+
+    /// The configuration that `text` writes; `name` stands for the file in what is reported.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(&self, text: &str, name: &str) -> Result<Config> {
+        self.overridden(Config::parse(text, name)?)
+    }
+
+    fn overridden(&self, mut config: Config) -> Result<Config> {
         if !self.uplinks.is_empty() {
             config
                 .override_uplinks(self.uplinks.clone())
@@ -64,11 +82,13 @@ impl Origin {
         Ok(config)
     }
 
+    /// Whether the configuration is the file's, and not the one built in.
+    fn is_used(&self) -> bool {
+        self.required || self.file.exists()
+    }
+
     fn name(&self) -> Option<String> {
-        self.file
-            .as_deref()
-            .map(Path::display)
-            .map(|p| p.to_string())
+        self.is_used().then(|| self.file.display().to_string())
     }
 }
 
@@ -86,6 +106,7 @@ pub struct Daemon {
     actual: Actual,
     table: Table,
     journal: Journal,
+    trials: Trials,
     /// Where the next hop in each slot leads; what is reachable is in the kernel.
     hops: BTreeMap<u32, Result<NextHop, Unreachable>>,
     started: Started,
@@ -150,6 +171,7 @@ impl Daemon {
             actual: Actual::default(),
             table,
             journal,
+            trials: Trials::default(),
             hops: BTreeMap::new(),
             started: Started {
                 at: Instant::now(),

@@ -19,6 +19,7 @@ use tokio::{
 use super::{
     Daemon, Origin,
     supervisor::{self, Supervisor},
+    trial::{self, Trials},
 };
 use crate::{
     api::{Control as _, SharedControl},
@@ -47,6 +48,8 @@ pub struct Options {
     pub detach_on_exit: bool,
     /// Whether the kernel programs log what should not happen.
     pub bpf_log: bool,
+    /// Whether to end as soon as the configuration is in force: see [`super::guard`].
+    pub is_guard: bool,
 }
 
 /// Runs until SIGINT or SIGTERM.
@@ -63,7 +66,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 async fn serve(options: &Options) -> Result<()> {
-    let config = options.origin.read()?;
+    let (config, trial) = trial::configuration(&options.origin)?;
     let listener = server::bind(&options.socket)?;
     let made = listener.made_directory().map(Path::to_owned);
     let signals = Signals::listen()?;
@@ -72,7 +75,7 @@ async fn serve(options: &Options) -> Result<()> {
         None => None,
     };
     let (follower, world) = Follower::start().await?;
-    if options.origin.file.is_some() {
+    if options.origin.is_used() {
         warn_of_problems(&config, &world);
     }
     let mut datapath = Datapath::load(&options.bpffs, config.limits.routes, options.bpf_log)?;
@@ -84,6 +87,8 @@ async fn serve(options: &Options) -> Result<()> {
     let (journal, routes) = Journal::open(&options.socket)?;
     let mut daemon = Daemon::new(options.origin.clone(), config, world, datapath, journal);
     daemon.take_over(&routes);
+    daemon.trials = Trials::new(options);
+    daemon.take_up(trial);
     daemon.sync();
     let daemon = Arc::new(Mutex::new(daemon));
     announce(&lock(&daemon));
@@ -94,9 +99,11 @@ async fn serve(options: &Options) -> Result<()> {
         () = serve_metrics(metrics, control) => Ok(()),
         () = follow_log(kernel_log) => Ok(()),
         result = follow(&daemon, follower, signals) => result,
+        () = trial::settled(&daemon), if options.is_guard => Ok(()),
     };
     supervisor::stopping();
     if options.detach_on_exit {
+        lock(&daemon).trials.dismiss_guard();
         datapath::detach_all(&options.bpffs)?;
         store::forget(&options.socket)?;
         // It stays where others have put something there.
@@ -182,8 +189,10 @@ async fn follow(
     let mut supervisor = Supervisor::of_environment();
     loop {
         supervisor.status(lock(daemon).summary());
+        let trial = lock(daemon).trials.left();
         tokio::select! {
             () = supervisor.beat() => continue,
+            () = passed(trial) => lock(daemon).end_trial(),
             _ = signals.interrupt.recv() => return Ok(()),
             _ = signals.terminate.recv() => return Ok(()),
             _ = signals.hangup.recv() => reload(daemon),
@@ -200,6 +209,14 @@ async fn follow(
         }
         follower.watch(lock(daemon).tunnel_ends());
         asked = resolve(daemon, &follower, &asked).await;
+    }
+}
+
+/// Waits until a time is over; without one, for ever.
+async fn passed(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -240,6 +257,6 @@ async fn resolve(
 }
 
 /// A panic while the lock was held left no half-done change that the next round does not mend.
-fn lock(daemon: &Mutex<Daemon>) -> MutexGuard<'_, Daemon> {
+pub(super) fn lock(daemon: &Mutex<Daemon>) -> MutexGuard<'_, Daemon> {
     daemon.lock().unwrap_or_else(PoisonError::into_inner)
 }

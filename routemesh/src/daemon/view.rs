@@ -261,6 +261,7 @@ impl Daemon {
             uptime_seconds: self.started.at.elapsed().as_secs(),
             kernel: kernel_release(),
             config: self.origin.name(),
+            unconfirmed: self.trials.unconfirmed(),
             generation: self.generation,
             routes: RouteTotals {
                 file,

@@ -7,9 +7,9 @@ use std::{
 
 use crate::{
     api::{
-        Applied, Checked, ConfigText, Control, Endpoint, Error, ErrorKind, Link, MapFill, Metrics,
-        OutcomeCount, Reloaded, Route, RouteBatch, RouteOp, RouteState, RouteTotals, RouteType,
-        SharedControl, Status,
+        Applied, Apply, Change, Changed, Checked, ConfigText, Confirmed, Control, Endpoint, Error,
+        ErrorKind, Link, MapFill, Metrics, OutcomeCount, Reloaded, Route, RouteBatch, RouteOp,
+        RouteState, RouteTotals, RouteType, SharedControl, Status, Terms, Unconfirmed,
     },
     model::{Mode, Prefix, Source},
 };
@@ -69,6 +69,7 @@ impl Control for Fake {
             uptime_seconds: 61,
             kernel: "6.18.0".into(),
             config: None,
+            unconfirmed: None,
             generation: 7,
             routes: RouteTotals {
                 cli: self.routes.len(),
@@ -145,6 +146,29 @@ impl Control for Fake {
 
     fn reload(&mut self) -> Result<Reloaded, Error> {
         Err(Error::new(ErrorKind::Invalid, "line 3: no"))
+    }
+
+    fn apply(&mut self, apply: &Apply) -> Result<Changed, Error> {
+        let seconds = apply.terms.confirm_seconds;
+        Ok(Changed {
+            changes: Change::of(&apply.name, None, Some(apply.text.clone()))
+                .into_iter()
+                .collect(),
+            restart_needed: Vec::new(),
+            unconfirmed: seconds.map(|seconds| Unconfirmed {
+                seconds_left: seconds.into(),
+            }),
+        })
+    }
+
+    fn confirm(&mut self) -> Result<Confirmed, Error> {
+        Ok(Confirmed {
+            config: "x.toml".into(),
+        })
+    }
+
+    fn rollback(&mut self, _terms: Terms) -> Result<Changed, Error> {
+        Err(Error::new(ErrorKind::NotFound, "nothing to go back to"))
     }
 
     fn metrics(&self) -> Metrics {

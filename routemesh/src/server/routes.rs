@@ -22,7 +22,7 @@ use super::{
     answer::{Failure, Listings, json, text},
     metrics::{self, Format},
 };
-use crate::api::{ConfigText, Control, Error, ErrorKind, RouteBatch, SharedControl};
+use crate::api::{Apply, ConfigText, Control, Error, ErrorKind, RouteBatch, SharedControl, Terms};
 
 /// Largest body of a batch of routes, in bytes.
 const BATCH_LIMIT: usize = 64 * 1024 * 1024;
@@ -71,6 +71,9 @@ pub(super) fn control(control: SharedControl) -> Router {
         .route("/v1/config", get(config))
         .route("/v1/config/check", post(check_config))
         .route("/v1/reload", post(reload))
+        .route("/v1/apply", post(apply))
+        .route("/v1/confirm", post(confirm))
+        .route("/v1/rollback", post(rollback))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(daemon)
@@ -170,6 +173,21 @@ async fn check_config(State(daemon): State<Daemon>, request: Request) -> Result<
 
 async fn reload(State(daemon): State<Daemon>) -> Result<Response, Failure> {
     Ok(json(&daemon.lock().reload()?))
+}
+
+async fn apply(State(daemon): State<Daemon>, request: Request) -> Result<Response, Failure> {
+    let _turn = daemon.batches.acquire().await;
+    let wanted: Apply = parse(&read(request, BATCH_LIMIT).await?)?;
+    Ok(json(&daemon.lock().apply(&wanted)?))
+}
+
+async fn confirm(State(daemon): State<Daemon>) -> Result<Response, Failure> {
+    Ok(json(&daemon.lock().confirm()?))
+}
+
+async fn rollback(State(daemon): State<Daemon>, request: Request) -> Result<Response, Failure> {
+    let terms: Terms = parse(&read(request, BODY_LIMIT).await?)?;
+    Ok(json(&daemon.lock().rollback(terms)?))
 }
 
 async fn scrape(State(daemon): State<Daemon>, headers: HeaderMap) -> Response {

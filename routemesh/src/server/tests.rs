@@ -15,7 +15,8 @@ use tokio::{
 
 use super::{bind, connection, fake::Fake, routes, serve};
 use crate::api::{
-    Client, ClientError, ConfigText, ErrorKind, RouteBatch, RouteEdit, RouteOp, SharedControl,
+    Apply, Client, ClientError, ConfigText, ErrorKind, RouteBatch, RouteEdit, RouteOp,
+    SharedControl, Terms,
 };
 
 #[test]
@@ -40,6 +41,28 @@ fn the_client_gets_what_the_daemon_says() {
         client.check_config(&bad).unwrap().problems.as_deref(),
         Some("x.toml")
     );
+}
+
+#[test]
+fn a_change_is_asked_for_on_its_terms() {
+    let server = Server::start(Fake::with_routes(0));
+    let client = server.client();
+    let changed = client.apply(&Apply {
+        name: "x.toml".into(),
+        text: "y".into(),
+        terms: Terms {
+            confirm_seconds: Some(30),
+            dry_run: false,
+        },
+    });
+    let changed = changed.unwrap();
+    assert_eq!(changed.changes[0].to_string(), "+ x.toml y");
+    assert_eq!(changed.unconfirmed.unwrap().seconds_left, 30);
+    assert_eq!(client.confirm().unwrap().config, "x.toml");
+    match client.rollback(Terms::default()) {
+        Err(ClientError::Refused(error)) => assert_eq!(error.kind, ErrorKind::NotFound),
+        other => panic!("expected a refusal, got {other:?}"),
+    }
 }
 
 #[test]

@@ -34,8 +34,8 @@ pub struct Journal {
 const SLACK: usize = 100_000;
 
 impl Journal {
-    /// Opens the file that belongs to the control socket at `socket`, and tells the routes that the edits in it come to. What was overridden
-    /// since is then gone from the file.
+    /// Opens the file that belongs to the control socket at `socket`, and tells the routes that
+    /// the edits in it come to. What was overridden since is then gone from the file.
     ///
     /// # Errors
     /// When it cannot be read or written. A line that is no edit, as the last one of a machine
