@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use crate::{
     api::Change,
     config::Config,
-    model::{Action, Mode, Route},
+    model::{Action, Mode, NetworkNumbers, Route},
 };
 
 /// The differences: settings first, then routes by prefix.
@@ -104,11 +104,14 @@ fn words(route: &Route) -> String {
             dev,
             mode,
             vtep_mac,
+            network: NetworkNumbers { vni, gre_key },
         } => {
             let mut words = format!("via {via}");
             words.extend(dev.iter().map(|dev| format!(" dev {dev}")));
             words.extend((*mode != Mode::default()).then(|| format!(" mode {mode}")));
             words.extend(vtep_mac.iter().map(|mac| format!(" vtep-mac {mac}")));
+            words.extend(vni.iter().map(|vni| format!(" vni {vni}")));
+            words.extend(gre_key.iter().map(|key| format!(" gre-key {key}")));
             words
         }
     };
@@ -138,7 +141,7 @@ mod tests {
             [[uplink]]\ninterface = \"eth0\"\nmode = \"xdp\"\n\
             [[network]]\ninterface = \"br1\"\nsubnets = [\"10.9.0.0/24\"]\n\
             [[route]]\ndst = \"10.4.0.0/16\"\nvia = \"192.0.2.1\"\n\
-            [[route]]\ndst = \"10.1.0.0/16\"\nvia = \"192.0.2.2\"\nmode = \"vxlan\"\nmtu = 1400\n\
+            [[route]]\ndst = \"10.1.0.0/16\"\nvia = \"192.0.2.2\"\nmode = \"vxlan\"\nvni = 9\nmtu = 1400\n\
             [[route]]\ndst = \"10.3.0.0/16\"\nvia = \"192.0.2.1\"\ndev = \"eth0\"\n\
             [tunnel]\nvni = 7\n";
         assert_eq!(
@@ -149,7 +152,7 @@ mod tests {
                 "~ node: \"a\" -> \"b\"",
                 "~ tunnel.vni: 100 -> 7",
                 "~ uplink eth0: mode = \"auto\" -> mode = \"xdp\"",
-                "~ route 10.1.0.0/16: via 192.0.2.1 -> via 192.0.2.2 mode vxlan mtu 1400",
+                "~ route 10.1.0.0/16: via 192.0.2.1 -> via 192.0.2.2 mode vxlan vni 9 mtu 1400",
                 "- route 10.2.0.0/16 blackhole",
                 "+ route 10.3.0.0/16 via 192.0.2.1 dev eth0",
             ]
