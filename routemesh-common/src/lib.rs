@@ -14,7 +14,7 @@ pub use maps::*;
 pub use outcome::{OUTCOME_ROOM, Outcome, Verdict};
 
 /// The version of the map layout; part of the directory in which maps and links are pinned.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Program names, each within the kernel's 15 characters.
 pub mod programs {
@@ -29,7 +29,4 @@ pub mod globals {
     /// `u32`: route counters per CPU, so the length of [`crate::map_names::ROUTE_COUNTERS`] over
     /// the number of possible CPUs.
     pub const ROUTE_SLOTS: &str = "ROUTE_SLOTS";
-    /// `u32`, a power of two: cached routes per CPU, so the length of
-    /// [`crate::map_names::ROUTE_CACHE`] over the number of possible CPUs.
-    pub const CACHE_SLOTS: &str = "CACHE_SLOTS";
 }

@@ -8,12 +8,12 @@ use crate::OUTCOME_ROOM;
 
 /// Map names as they stand in the object.
 pub mod map_names {
-    /// LPM trie: prefix of an address to [`super::Route`].
+    /// LPM trie: prefix of an address to the slot (`u32`) of its record.
     pub const ROUTES: &str = "ROUTES";
-    /// Array of one [`super::TableState`].
+    /// Array, memory-mappable: slot to [`super::RouteRecord`].
+    pub const ROUTE_RECORDS: &str = "ROUTE_RECORDS";
+    /// Array of one [`super::TableState`], memory-mappable.
     pub const TABLE_STATE: &str = "TABLE_STATE";
-    /// Array: CPU × slot to [`super::CachedRoute`].
-    pub const ROUTE_CACHE: &str = "ROUTE_CACHE";
     /// Array: slot to [`super::NextHop`].
     pub const NEXT_HOPS: &str = "NEXT_HOPS";
     /// Hash: underlay address of a peer to 1 (`u8`).
@@ -70,8 +70,8 @@ pub(crate) use map_types;
 
 map_types! {
     Route = 12;
-    TableState = 16;
-    CachedRoute = 40;
+    RouteRecord = 64;
+    TableState = 8;
     NextHop = 104;
     NetworkId = 8;
     NetworkUse = 1;
@@ -88,7 +88,7 @@ map_types! {
 pub struct RouteKind(pub u8);
 
 impl RouteKind {
-    /// No route: what the cache remembers of an address that has none.
+    /// No route.
     pub const NONE: Self = Self(0);
     /// To the next hop in slot [`Route::target`].
     pub const DIRECT: Self = Self(1);
@@ -100,28 +100,50 @@ impl RouteKind {
     pub const HOST: Self = Self(4);
 }
 
-/// The state of the route trie; the only entry of its map.
+/// What holds for all routes; the only entry of its map.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct TableState {
-    /// Goes up after every change of the trie: what was cached before is stale.
-    pub generation: u64,
-    /// 1 when the trie is large enough for the cache to be quicker.
-    pub cached: u64,
+    /// The number of the table in force. A packet reads it once, and its answers are all of that
+    /// table: so one store puts any number of changed routes into force.
+    pub epoch: u64,
 }
 
-/// What the trie answered for an address, as one CPU remembers it.
-#[repr(C)]
+/// What is answered for one prefix, by the table in force and by the one before or after it.
+///
+/// The answer that is not in use is written, then `state`, then [`TableState::epoch`]; and none
+/// is written again before the packets that may read it are done (an RCU grace period).
+#[repr(C, align(64))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
-pub struct CachedRoute {
-    /// The address, as two words in memory order.
+pub struct RouteRecord {
+    /// The prefix's address, as two words in memory order.
     pub dst: [u64; 2],
-    /// The trie's generation when it was asked. 0 is never one.
-    pub generation: u64,
-    /// The answer; of kind 0 when there was none.
-    pub route: Route,
+    /// The newer answer's place in `answers`, in the lowest bit; above it, the epoch that the
+    /// answer holds from. Before that epoch the other one does.
+    pub state: u64,
+    /// The answers. That of a prefix with no route of its own is `borrowed`, or of kind
+    /// [`RouteKind::NONE`].
+    pub answers: [Route; 2],
+    /// Bits of the prefix (IPv4: 96 more).
+    pub length: u32,
+    /// 1 while the trie may lead here. 0: the slot is free.
+    pub used: u32,
     /// Zero.
-    pub reserved: u32,
+    pub reserved: u64,
+}
+
+impl RouteRecord {
+    /// Which of the answers holds at `epoch`.
+    #[must_use]
+    #[inline(always)]
+    pub const fn side(state: u64, epoch: u64) -> usize {
+        let newer = (state & 1) as usize;
+        if state >> 1 <= epoch {
+            newer
+        } else {
+            1 - newer
+        }
+    }
 }
 
 /// An address family.
@@ -136,7 +158,7 @@ impl Family {
     pub const V6: Self = Self(6);
 }
 
-/// Value of the route trie. Its key is a prefix length in bits (IPv4: 96 more) and an address.
+/// What becomes of packets to a prefix.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct Route {
@@ -146,12 +168,30 @@ pub struct Route {
     pub family: Family,
     /// Who asked for the route, as the daemon numbers it; the kernel does not look.
     pub source: u8,
-    /// Zero.
-    pub reserved: u8,
+    /// 1 when the prefix has no route of its own: this is the answer of the longest one around it.
+    pub borrowed: u8,
     /// Next-hop slot, or interface index: see [`RouteKind`].
     pub target: u32,
     /// Slot of the route's counters; 0 is shared by those nobody asks about.
     pub counter: u32,
+}
+
+impl Route {
+    /// No route.
+    pub const NONE: Self = Self {
+        kind: RouteKind::NONE,
+        family: Family(0),
+        source: 0,
+        borrowed: 0,
+        target: 0,
+        counter: 0,
+    };
+
+    /// Whether it is a route that the prefix has itself.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        self.kind.0 != RouteKind::NONE.0 && self.borrowed == 0
+    }
 }
 
 /// How packets are wrapped on their way to a next hop.

@@ -2,8 +2,13 @@
 //!
 //! The cases are random but the same ones each time; proptest shrinks one that fails.
 
-use std::{cell::RefCell, collections::BTreeMap, net::IpAddr};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
+use anyhow::Context as _;
 use proptest::{
     collection::vec,
     prelude::*,
@@ -13,6 +18,7 @@ use proptest::{
 use routemesh::{
     datapath::{Decision, Run},
     model::Prefix,
+    reconcile::fib::Change,
 };
 use routemesh_common::{Outcome, Verdict};
 use routemesh_tests::{
@@ -33,32 +39,94 @@ type Table = BTreeMap<Prefix, (Target, u32)>;
 
 #[test]
 fn the_datapath_agrees_with_a_model_of_ten_lines() {
-    let case = (
-        vec((prefix(), target()), 0..40),
-        vec(packet(), 1..30),
-        any::<bool>(),
-    );
-    check(96, case, |rig, (routes, packets, cached)| {
-        let counted = routes.iter().zip(COUNTERS..);
-        let table: Table = counted
-            .map(|((dst, to), slot)| (*dst, (*to, slot)))
-            .collect();
-        for (dst, (target, slot)) in &table {
-            rig.set_route(*dst, *target, *slot);
-        }
-        // As of a large table, or of a small one: the cache must not remember the one before.
-        let count = if *cached { usize::MAX } else { 0 };
-        rig.datapath.routes_changed(count).unwrap();
-        let rows: Vec<Row> = packets
-            .iter()
-            .map(|packet| model(&table, packet.dst(&table), packet.ttl))
-            .collect();
-        let ran = run_together(rig, &rows);
-        for dst in table.keys() {
-            rig.datapath.remove_route(*dst).unwrap();
-        }
+    let case = (vec((prefix(), target()), 0..40), vec(packet(), 1..30));
+    check(96, case, |rig, (routes, packets)| {
+        let table = table(routes, COUNTERS);
+        rig.change_routes(&changes(rig, &Table::new(), &table));
+        let ran = run_together(rig, &rows(&table, packets, &table));
+        rig.change_routes(&changes(rig, &table, &Table::new()));
         ran.map_err(|error| format!("{error:#}"))
     });
+}
+
+/// However the routes change, a packet is answered by the table before, until all that is to
+/// change is staged, and by the one after from then on.
+#[test]
+fn a_packet_never_sees_a_mixture_of_two_tables() {
+    let routes = || vec((prefix(), target()), 0..12);
+    let case = (routes(), routes(), routes(), vec(packet(), 1..12));
+    check(24, case, |rig, (kept, old, new, packets)| {
+        let table = |others: &[(Prefix, Target)], counters| {
+            let mut table = table(kept, COUNTERS);
+            table.extend(self::table(others, counters));
+            table
+        };
+        let (old, new) = (table(old, COUNTERS + 100), table(new, COUNTERS + 200));
+        let all: Table = old
+            .iter()
+            .chain(&new)
+            .map(|(dst, to)| (*dst, *to))
+            .collect();
+        rig.change_routes(&changes(rig, &Table::new(), &old));
+        let ran = move_on(rig, (&old, &new), &|table| rows(table, packets, &all));
+        rig.change_routes(&changes(rig, &new, &Table::new()));
+        ran.map_err(|error| format!("{error:#}"))
+    });
+}
+
+/// Moves from one table to another, and looks at the packets after each step.
+fn move_on(
+    rig: &mut Rig,
+    (old, new): (&Table, &Table),
+    rows: &dyn Fn(&Table) -> Vec<Row>,
+) -> anyhow::Result<()> {
+    let changes = changes(rig, old, new);
+    let steps = rig.fib.stage(&changes);
+    let mut ran = Ok(());
+    for step in rig.counted(&steps, &changes) {
+        rig.datapath.stage_route(&step)?;
+        ran = ran.and_then(|()| run_together(rig, &rows(old)).context("before"));
+    }
+    let epoch = rig.datapath.flip_routes();
+    rig.fib.commit(&steps, epoch);
+    ran = ran.and_then(|()| run_together(rig, &rows(new)).context("after"));
+    rig.datapath.routes_settled(epoch);
+    let removable = rig.fib.removable(epoch);
+    for place in &removable {
+        rig.datapath.remove_route(*place)?;
+        ran = ran.and_then(|()| run_together(rig, &rows(new)).context("tidying up"));
+    }
+    rig.fib.removed(&removable, epoch);
+    rig.fib.release(epoch);
+    ran
+}
+
+/// The table of these routes, the first of which has that counter.
+fn table(routes: &[(Prefix, Target)], counters: u32) -> Table {
+    let counted = routes.iter().zip(counters..);
+    counted
+        .map(|((dst, to), slot)| (*dst, (*to, slot)))
+        .collect()
+}
+
+/// What leads from one table to another.
+fn changes(rig: &Rig, old: &Table, new: &Table) -> Vec<Change> {
+    let all: BTreeSet<Prefix> = old.keys().chain(new.keys()).copied().collect();
+    let differing = all.into_iter().filter(|dst| old.get(dst) != new.get(dst));
+    differing
+        .map(|dst| Change {
+            dst,
+            route: new
+                .get(&dst)
+                .map(|(target, counter)| rig.route(dst, *target, *counter)),
+        })
+        .collect()
+}
+
+/// What must become of the packets by `table`; they are near the routes of `all`.
+fn rows(table: &Table, packets: &[Sent], all: &Table) -> Vec<Row> {
+    let row = |packet: &Sent| model(table, packet.dst(all), packet.ttl);
+    packets.iter().map(row).collect()
 }
 
 /// What must become of a packet to `dst` off the wire: the longest prefix decides.

@@ -88,7 +88,7 @@ impl Control for Daemon {
 
     fn metrics(&self) -> Metrics {
         let entries = [
-            self.table.installed(),
+            self.table.fib().len(),
             self.table.hops().len(),
             self.actual.endpoints.len(),
             self.actual.interfaces.len(),

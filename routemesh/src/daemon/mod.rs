@@ -7,6 +7,7 @@ mod apply;
 mod control;
 mod edit;
 mod run;
+mod settle;
 mod supervisor;
 mod sync;
 mod trial;
@@ -114,6 +115,8 @@ pub struct Daemon {
     generation: u64,
     /// Told when clients changed routes: their next hops may be new.
     edited: Arc<Notify>,
+    /// Told when routes changed in the kernel: there may be something to tidy up.
+    changed: Arc<Notify>,
 }
 
 /// What of a [`Plan`] is in the kernel.
@@ -158,7 +161,7 @@ impl Daemon {
         datapath: Datapath,
         journal: Journal,
     ) -> Self {
-        let mut table = Table::default();
+        let mut table = Table::new(config.limits.routes);
         table.set_file(&config.routes);
         Self {
             origin,
@@ -180,6 +183,7 @@ impl Daemon {
             rounds: Rounds::default(),
             generation: 0,
             edited: Arc::default(),
+            changed: Arc::default(),
         }
     }
 

@@ -18,6 +18,7 @@ use tokio::{
 
 use super::{
     Daemon, Origin,
+    settle::settle,
     supervisor::{self, Supervisor},
     trial::{self, Trials},
 };
@@ -98,6 +99,7 @@ async fn serve(options: &Options) -> Result<()> {
         () = server::serve(listener, Arc::clone(&control)) => Ok(()),
         () = serve_metrics(metrics, control) => Ok(()),
         () = follow_log(kernel_log) => Ok(()),
+        () = settle(&daemon) => Ok(()),
         result = follow(&daemon, follower, signals) => result,
         () = trial::settled(&daemon), if options.is_guard => Ok(()),
     };

@@ -18,6 +18,7 @@ use crate::{
     model::UplinkMode,
     reconcile::{
         diff,
+        fib::Step,
         hops::{self, Unreachable},
         plan::{self, Attachment},
     },
@@ -65,7 +66,7 @@ impl Daemon {
         self.edited.notify_one();
     }
 
-    fn end_round(&mut self, begun: Instant, failures: Failures) {
+    pub(super) fn end_round(&mut self, begun: Instant, failures: Failures) {
         self.rounds.done += 1;
         self.rounds.last_seconds = begun.elapsed().as_secs_f64();
         let Failures(undone) = failures;
@@ -109,29 +110,31 @@ impl Daemon {
         self.add_peers(failures);
         self.add_networks(failures);
         let hops = &self.hops;
-        let changes = self
+        let steps = self
             .table
-            .pending(|slot| matches!(hops.get(&slot), Some(Ok(_))));
-        let mut cleared = Vec::new();
-        for change in &changes {
-            let result = match change.route {
-                Some(route) => self.datapath.set_route(change.dst, route),
-                None => self.datapath.remove_route(change.dst),
-            };
-            if failures.note(result) {
-                cleared.extend(self.table.done(change));
-                self.generation += 1;
-            } else {
-                self.table.failed(change);
-            }
+            .stage(|slot| matches!(hops.get(&slot), Some(Ok(_))));
+        if !steps.is_empty() {
+            self.change_routes(&steps, failures);
         }
-        if !changes.is_empty() {
-            failures.note(self.datapath.routes_changed(self.table.installed()));
-        }
-        failures.note(self.datapath.clear_route_counters(&cleared));
         self.forget_hops();
         self.forget_peers(failures);
         self.narrow_networks(failures);
+        self.changed.notify_one();
+    }
+
+    /// All at once: a packet goes by the routes before or by those after.
+    fn change_routes(&mut self, steps: &[Step], failures: &mut Failures) {
+        match self.datapath.change_routes(steps) {
+            Ok(epoch) => {
+                self.table.committed(steps, epoch);
+                self.generation += steps.len() as u64;
+            }
+            Err(error) => {
+                let epoch = self.datapath.route_epoch();
+                self.table.aborted(steps, epoch);
+                failures.note(Err(error));
+            }
+        }
     }
 
     /// Resolves the next hops in use, and notes which became reachable or ceased to be.
@@ -183,9 +186,8 @@ impl Daemon {
         self.datapath.set_next_hop(slot, hop)
     }
 
-    /// Slots that no route uses any more may be another next hop's soon.
+    /// Next hops that no route is to use need not be resolved.
     fn forget_hops(&mut self) {
-        self.table.reclaim_hops();
         let table = &self.table;
         self.hops
             .retain(|slot, _| table.hops().key(*slot).is_some());

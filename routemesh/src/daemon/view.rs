@@ -267,7 +267,7 @@ impl Daemon {
                 file,
                 cli,
                 kernel,
-                inactive: (kernel + file + cli).saturating_sub(self.table.installed()),
+                inactive: (kernel + file + cli).saturating_sub(self.table.fib().len()),
             },
             route_limit: self.route_limit as usize,
             endpoints: self.actual.endpoints.len(),
@@ -290,7 +290,7 @@ impl Daemon {
         };
         format!(
             "{} routes in force, attached to {} interfaces{undone}",
-            self.table.installed(),
+            self.table.fib().len(),
             interfaces.len()
         )
     }

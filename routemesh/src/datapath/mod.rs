@@ -9,9 +9,12 @@ mod capabilities;
 mod clsact;
 mod counters;
 mod detach;
+mod grace;
 mod log;
+mod mapping;
 mod pins;
 mod qdisc;
+mod routes;
 mod test_run;
 
 use std::{net::IpAddr, path::Path};
@@ -19,42 +22,33 @@ use std::{net::IpAddr, path::Path};
 use anyhow::{Context as _, Result};
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, lpm_trie::Key, xdp::DevMapHash},
+    maps::{Array, HashMap, Map, MapData, MapError, xdp::DevMapHash},
     util::nr_cpus,
 };
 use routemesh_common::{
     ENDPOINT_SLOTS, Endpoint, INTERFACE_SLOTS, Interface, NEXT_HOP_SLOTS, NetworkId, NetworkUse,
-    NextHop, OUTCOME_SLOTS, PEER_SLOTS, Route, TableState, TunnelSettings, globals, map_names,
+    NextHop, OUTCOME_SLOTS, PEER_SLOTS, TunnelSettings, globals, map_names,
 };
 
-use self::{counters::Counters, pins::Pins};
-use crate::{
-    api::MapFill,
-    model::{Prefix, mapped},
-};
+use self::{counters::Counters, pins::Pins, routes::Routes};
+use crate::{api::MapFill, model::mapped, reconcile::fib};
 
 pub use attach::{Attached, Hook};
 pub use counters::{OutcomeReading, RouteReadings};
 pub use detach::{Detached, detach_all};
+pub use grace::grace_period;
 pub use log::KernelLog;
+pub use routes::Found;
 pub use test_run::{Arrival, Decision, Run};
 
 /// The object with the programs, as built for this binary.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/datapath.o"));
 
-/// Routes from which on the cache is quicker than the trie.
-const CACHED_FROM: usize = 128;
-/// Bounds of the routes a CPU remembers, of 40 bytes each: half as many as there may be routes.
-const LEAST_CACHE: u32 = 1_024;
-const MOST_CACHE: u32 = 65_536;
-
 /// Programs and maps in the kernel, and the links that attach them.
 pub struct Datapath {
     ebpf: Ebpf,
     pins: Pins,
-    routes: LpmTrie<MapData, [u8; 16], Route>,
-    table_state: Array<MapData, TableState>,
-    generation: u64,
+    routes: Routes,
     next_hops: Array<MapData, NextHop>,
     peers: HashMap<MapData, [u8; 16], u8>,
     network_ids: HashMap<MapData, NetworkId, NetworkUse>,
@@ -78,18 +72,14 @@ impl Datapath {
         let pins = Pins::open(directory)?;
         let cpus = nr_cpus().map_err(|(path, error)| anyhow::anyhow!("read {path}: {error}"))?;
         let cpus = u32::try_from(cpus).context("count CPUs")?;
-        // Slot 0 is for routes nobody asks about.
-        let slots = route_limit + 1;
-        let cache_slots = (route_limit / 2).next_power_of_two();
-        let cache_slots = cache_slots.clamp(LEAST_CACHE, MOST_CACHE);
+        let slots = fib::slots(route_limit);
         let mut ebpf = EbpfLoader::new()
             .btf(None)
-            .map_max_entries(map_names::ROUTES, route_limit)
-            .map_max_entries(map_names::ROUTE_CACHE, cache_slots * cpus)
+            .map_max_entries(map_names::ROUTES, slots)
+            .map_max_entries(map_names::ROUTE_RECORDS, slots)
             .map_max_entries(map_names::OUTCOMES, OUTCOME_SLOTS * cpus)
             .map_max_entries(map_names::ROUTE_COUNTERS, slots * cpus)
             .override_global(globals::ROUTE_SLOTS, &slots, true)
-            .override_global(globals::CACHE_SLOTS, &cache_slots, true)
             .override_global(aya_log::LEVEL, if log { &log::ON } else { &log::OFF }, true)
             .load(OBJECT)
             .context("load the kernel programs' maps")?;
@@ -100,9 +90,7 @@ impl Datapath {
             cpus,
         )?;
         let mut datapath = Self {
-            routes: typed(&mut ebpf, map_names::ROUTES)?,
-            table_state: typed(&mut ebpf, map_names::TABLE_STATE)?,
-            generation: 0,
+            routes: Routes::new(&mut ebpf, slots)?,
             next_hops: typed(&mut ebpf, map_names::NEXT_HOPS)?,
             peers: typed(&mut ebpf, map_names::PEERS)?,
             network_ids: typed(&mut ebpf, map_names::NETWORK_IDS)?,
@@ -124,40 +112,6 @@ impl Datapath {
     /// When it cannot be opened, as the second time.
     pub fn kernel_log(&mut self) -> Result<KernelLog> {
         KernelLog::open(&mut self.ebpf)
-    }
-
-    /// Puts a route into the trie, or another in its place.
-    ///
-    /// # Errors
-    /// When the kernel refuses; a full table says so.
-    pub fn set_route(&mut self, dst: Prefix, route: Route) -> Result<()> {
-        self.routes
-            .insert(&trie_key(dst), route, 0)
-            .with_context(|| format!("set route {dst}"))
-    }
-
-    /// Takes a route out of the trie, where it is there.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn remove_route(&mut self, dst: Prefix) -> Result<()> {
-        gone(self.routes.remove(&trie_key(dst))).with_context(|| format!("remove route {dst}"))
-    }
-
-    /// Tells the programs that routes changed, and that `count` are in the trie now. Until then
-    /// a CPU may go by what it remembers of the table before.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn routes_changed(&mut self, count: usize) -> Result<()> {
-        self.generation += 1;
-        let state = TableState {
-            generation: self.generation,
-            cached: u64::from(count > CACHED_FROM),
-        };
-        self.table_state
-            .set(0, state, 0)
-            .context("tell of changed routes")
     }
 
     /// Describes the next hop that routes with this slot as target use.
@@ -329,12 +283,6 @@ where
     take(ebpf, name)?
         .try_into()
         .with_context(|| format!("map {name} has another type than this build expects"))
-}
-
-/// Prefix and address as the trie has them.
-fn trie_key(prefix: Prefix) -> Key<[u8; 16]> {
-    let above = if prefix.is_ipv6() { 0 } else { 96 };
-    Key::new(above + u32::from(prefix.length()), mapped(prefix.address()))
 }
 
 /// Removing what is not there is done already.

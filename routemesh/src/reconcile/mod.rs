@@ -2,11 +2,13 @@
 //!
 //! [`plan`] says what interfaces, containers and hooks should be, given the configuration and
 //! the world; [`hops`] where next hops lead, and [`slots`] what
-//! they are called in the kernel; [`table`] which route wins for a prefix. [`difference`] is for
+//! they are called in the kernel; [`table`] which route wins for a prefix, and [`fib`] how the
+//! kernel gets from one table of winners to the next at once. [`difference`] is for
 //! people: how two configurations differ. [`diff`]
 //! turns desired and actual into changes, the same for the first round, an event and a timer.
 
 pub mod difference;
+pub mod fib;
 pub mod hops;
 pub mod plan;
 pub mod slots;

@@ -1,26 +1,20 @@
-//! Slots of next hops and of counters.
+//! Slots of next hops and of route records.
 
-use std::collections::{BTreeMap, VecDeque};
-
-use routemesh_common::NEXT_HOP_SLOTS;
+use std::collections::BTreeMap;
 
 use super::hops::HopKey;
 
-/// Free slots that are not given out while there are others. A program that looked a route up
-/// just before it was replaced reads the slot a moment later, and that must not be another next
-/// hop's by then, however fast the edits come.
-const RESTING: usize = 64;
-
 /// Next-hop slots in use. A slot names one next hop for as long as any route uses it, and as
-/// long as the kernel may have a route that did.
+/// long as a packet may be under way that found one that did.
 #[derive(Debug, Default)]
 pub struct Slots {
     by_key: BTreeMap<HopKey, u32>,
     by_slot: BTreeMap<u32, (HopKey, usize)>,
     /// No route is to use them, but one in the kernel still may.
     retired: Vec<u32>,
-    /// The one that was free for longest comes first.
-    free: VecDeque<u32>,
+    /// No route in the kernel uses them, but a packet under way still may.
+    resting: Vec<u32>,
+    free: Vec<u32>,
     next: u32,
 }
 
@@ -63,15 +57,25 @@ impl Slots {
         Some(renewed)
     }
 
-    /// Makes retired slots available: the kernel has no route any more that uses one.
+    /// The kernel has no route that uses a retired slot: once the packets under way are done, it
+    /// may be [reclaimed](Self::reclaim).
+    pub fn rest(&mut self) {
+        self.resting.append(&mut self.retired);
+    }
+
+    /// Makes the slots that rested available.
     pub fn reclaim(&mut self) {
-        self.free.extend(self.retired.drain(..));
+        self.free.append(&mut self.resting);
+    }
+
+    /// Whether none waits to be available.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.retired.is_empty() && self.resting.is_empty()
     }
 
     fn unused(&mut self) -> u32 {
-        let others = self.free.len() > RESTING || self.next + 1 >= NEXT_HOP_SLOTS;
-        let rested = others.then(|| self.free.pop_front()).flatten();
-        rested.unwrap_or_else(|| {
+        self.free.pop().unwrap_or_else(|| {
             self.next += 1;
             self.next
         })
@@ -101,23 +105,41 @@ impl Slots {
     }
 }
 
-/// Slots of route counters; 0 is never given out.
-#[derive(Debug, Default)]
-pub(super) struct CounterSlots {
+/// Slots of route records; 0 is never given out.
+#[derive(Debug)]
+pub(super) struct RecordSlots {
     free: Vec<u32>,
+    /// Those from here on were never given out.
     next: u32,
+    end: u32,
 }
 
-impl CounterSlots {
-    pub(super) fn take(&mut self) -> u32 {
-        self.free.pop().unwrap_or_else(|| {
-            self.next += 1;
-            self.next
+impl RecordSlots {
+    /// Those below `end`.
+    pub(super) fn up_to(end: u32) -> Self {
+        Self {
+            free: Vec::new(),
+            next: 1,
+            end,
+        }
+    }
+
+    /// One that is free, where there is one.
+    pub(super) fn take(&mut self) -> Option<u32> {
+        let fresh = self.next;
+        self.free.pop().or_else(|| {
+            self.next += u32::from(fresh < self.end);
+            (fresh < self.end).then_some(fresh)
         })
     }
 
-    pub(super) fn give_back(&mut self, slot: u32) {
-        self.free.push(slot);
+    pub(super) fn give_back(&mut self, slots: &[u32]) {
+        self.free.extend(slots);
+    }
+
+    /// How many are free.
+    pub(super) fn left(&self) -> usize {
+        self.free.len() + (self.end - self.next) as usize
     }
 }
 
@@ -164,29 +186,22 @@ mod tests {
     #[test]
     fn a_slot_rests_before_it_is_another_s() {
         let mut slots = Slots::default();
-        let mut edit = |host: usize| {
-            let slot = slots.take(&key(&format!("10.0.{}.{}", host / 250, host % 250)));
-            slots.release(slot);
-            slots.reclaim();
-            slot
-        };
-        let first = edit(0);
-        let others: Vec<u32> = (1..=RESTING).map(&mut edit).collect();
-        assert!(!others.contains(&first), "{others:?}");
-        assert_eq!(edit(RESTING + 1), first);
+        let first = slots.take(&key("192.168.1.2"));
+        slots.release(first);
+        slots.reclaim();
+        assert_ne!(slots.take(&key("192.168.1.3")), first);
+        slots.rest();
+        assert_ne!(slots.take(&key("192.168.1.4")), first);
+        slots.reclaim();
+        assert_eq!(slots.take(&key("192.168.1.5")), first);
     }
 
     #[test]
-    fn a_slot_that_rests_is_better_than_none() {
-        let mut slots = Slots {
-            next: NEXT_HOP_SLOTS - 2,
-            ..Slots::default()
-        };
-        let last = slots.take(&key("192.168.1.2"));
-        assert_eq!(last, NEXT_HOP_SLOTS - 1);
-        slots.release(last);
-        slots.reclaim();
-        assert_eq!(slots.take(&key("192.168.1.3")), last);
+    fn a_record_slot_is_given_out_once() {
+        let mut slots = RecordSlots::up_to(3);
+        assert_eq!([(); 3].map(|()| slots.take()), [Some(1), Some(2), None]);
+        slots.give_back(&[1]);
+        assert_eq!((slots.left(), slots.take(), slots.left()), (1, Some(1), 0));
     }
 
     #[test]

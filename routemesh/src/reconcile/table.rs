@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use routemesh_common::{self as common, Family, RouteKind};
 
 use super::{
+    fib::{Change, Fib, Step},
     hops::HopKey,
     plan::HostRoute,
-    slots::{CounterSlots, Slots},
+    slots::Slots,
 };
 use crate::{
     api::Applied,
@@ -22,25 +23,15 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Asked(u32);
 
-/// A route in the kernel, as the table wants it, with the counters it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The prefix.
-    pub dst: Prefix,
-    /// What should be in the kernel; none for nothing.
-    pub route: Option<common::Route>,
-}
-
 /// The routes of all sources, and what of them is in the kernel.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Table {
     file: BTreeMap<Prefix, Asked>,
     cli: BTreeMap<Prefix, Asked>,
     host: BTreeMap<Prefix, HostRoute>,
-    installed: BTreeMap<Prefix, common::Route>,
+    fib: Fib,
     dirty: BTreeSet<Prefix>,
     hops: Slots,
-    counters: CounterSlots,
 }
 
 /// One route of one source, as `route list` shows it.
@@ -61,6 +52,19 @@ pub struct Row<'a> {
 }
 
 impl Table {
+    /// An empty one for a kernel with room for `route_limit` routes.
+    #[must_use]
+    pub fn new(route_limit: u32) -> Self {
+        Self {
+            file: BTreeMap::new(),
+            cli: BTreeMap::new(),
+            host: BTreeMap::new(),
+            fib: Fib::new(route_limit),
+            dirty: BTreeSet::new(),
+            hops: Slots::default(),
+        }
+    }
+
     /// Takes `routes` in place of the file's.
     pub fn set_file(&mut self, routes: &[Route]) -> Applied {
         let mut before = std::mem::take(&mut self.file);
@@ -147,62 +151,81 @@ impl Table {
         Some(renewed)
     }
 
-    /// Makes the slots of next hops available that no route in the kernel uses any more.
-    pub fn reclaim_hops(&mut self) {
-        if self.dirty.is_empty() {
-            self.hops.reclaim();
-        }
+    /// What must be staged in the kernel so that it can go by this table. Then
+    /// [`Self::committed`] or [`Self::aborted`] must follow.
+    pub fn stage(&mut self, reachable: impl Fn(u32) -> bool) -> Vec<Step> {
+        let changes = self.changes(reachable);
+        self.fib.stage(&changes)
     }
 
-    /// What differs between kernel and table. A change is offered until it is [`Self::done`].
-    /// Routes to be removed come last, so that no packet falls between an old and a new one.
-    pub fn pending(&mut self, reachable: impl Fn(u32) -> bool) -> Vec<Change> {
+    /// What differs between kernel and table. What there is no room for yet is left for later.
+    fn changes(&mut self, reachable: impl Fn(u32) -> bool) -> Vec<Change> {
+        let mut room = self.fib.room();
         let mut changes = Vec::new();
         for dst in std::mem::take(&mut self.dirty) {
             let route = self.wanted(dst, &reachable);
-            let now = self.installed.get(&dst).copied();
-            if route.map(|route| common::Route {
-                counter: 0,
-                ..route
-            }) == now.map(|route| common::Route {
-                counter: 0,
-                ..route
-            }) {
+            let now = self.fib.get(dst);
+            if route
+                == now.map(|route| common::Route {
+                    counter: 0,
+                    ..route
+                })
+            {
                 continue;
             }
-            let counter = now.map(|route| route.counter);
-            let route = route.map(|route| common::Route {
-                counter: counter.unwrap_or_else(|| self.counters.take()),
-                ..route
-            });
             self.dirty.insert(dst);
+            if route.is_some() && !self.fib.has_record(dst) {
+                let Some(left) = room.checked_sub(1) else {
+                    continue;
+                };
+                room = left;
+            }
             changes.push(Change { dst, route });
         }
-        changes.sort_by_key(|change| change.route.is_none());
         changes
     }
 
-    /// Notes that a change is in the kernel. Says which counters nobody uses any more.
-    pub fn done(&mut self, change: &Change) -> Option<u32> {
-        self.dirty.remove(&change.dst);
-        match change.route {
-            Some(route) => {
-                self.installed.insert(change.dst, route);
-                None
-            }
-            None => {
-                let counter = self.installed.remove(&change.dst)?.counter;
-                self.counters.give_back(counter);
-                Some(counter)
-            }
+    /// Notes that what was staged is in force since `epoch`.
+    pub fn committed(&mut self, steps: &[Step], epoch: u64) {
+        for step in steps {
+            self.dirty.remove(&step.place().dst);
+        }
+        self.fib.commit(steps, epoch);
+    }
+
+    /// Notes that the kernel refused what was staged, at `epoch`; it is staged again.
+    pub fn aborted(&mut self, steps: &[Step], epoch: u64) {
+        self.fib.abort(steps, epoch);
+    }
+
+    /// Notes that a grace period begins: next hops that no route in the kernel uses now may be
+    /// reclaimed at its end.
+    pub fn grace_begins(&mut self) {
+        if self.dirty.is_empty() {
+            self.hops.rest();
         }
     }
 
-    /// Notes that the kernel refused a change; it is offered again.
-    pub fn failed(&mut self, change: &Change) {
-        if let (Some(route), None) = (change.route, self.installed.get(&change.dst)) {
-            self.counters.give_back(route.counter);
-        }
+    /// Notes that a grace period has ended that was [noted](Self::grace_begins) to begin.
+    pub fn grace_ended(&mut self) {
+        self.hops.reclaim();
+    }
+
+    /// Whether nothing waits for packets that are under way.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.fib.is_settled() && self.hops.is_settled()
+    }
+
+    /// What is in the kernel.
+    #[must_use]
+    pub fn fib(&self) -> &Fib {
+        &self.fib
+    }
+
+    /// The same, for what becomes of its records.
+    pub fn fib_mut(&mut self) -> &mut Fib {
+        &mut self.fib
     }
 
     /// The next hops in use.
@@ -228,12 +251,6 @@ impl Table {
     #[must_use]
     pub fn counts(&self) -> [usize; 3] {
         [self.host.len(), self.file.len(), self.cli.len()]
-    }
-
-    /// How many routes are in the kernel.
-    #[must_use]
-    pub fn installed(&self) -> usize {
-        self.installed.len()
     }
 
     /// Prefixes for which the kernel does not have what it should.
@@ -281,7 +298,7 @@ impl Table {
                 host,
                 hop: asked.and_then(|asked| Some((asked.0, self.hops.key(asked.0)?))),
                 overridden: place > 0,
-                installed: self.installed.get(&dst).copied(),
+                installed: self.fib.get(dst),
             },
         )
     }
@@ -299,7 +316,7 @@ impl Table {
                 Family::V4
             },
             source: source as u8,
-            reserved: 0,
+            borrowed: 0,
             target,
             counter: 0,
         };
@@ -342,17 +359,17 @@ mod tests {
         }
     }
 
-    /// Does all that is pending; tells the prefixes set and removed.
+    /// Does all that is to be done; tells the prefixes whose routes are set and removed.
     fn settle(table: &mut Table) -> (Vec<String>, Vec<String>) {
-        let changes = table.pending(|_| true);
-        for change in &changes {
-            table.done(change);
-        }
+        let steps = table.stage(|_| true);
+        table.committed(&steps, 1);
+        table.grace_begins();
+        table.grace_ended();
         let names = |set: bool| {
-            changes
+            steps
                 .iter()
-                .filter(|change| change.route.is_some() == set)
-                .map(|change| change.dst.to_string())
+                .filter(|step| table.fib().get(step.place().dst).is_some() == set)
+                .map(|step| step.place().dst.to_string())
                 .collect()
         };
         (names(true), names(false))
@@ -360,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_reload_touches_what_differs_and_nothing_else() {
-        let mut table = Table::default();
+        let mut table = Table::new(100);
         table.set_file(&[
             direct("10.1.0.0/24", "192.0.2.1"),
             direct("10.2.0.0/24", "192.0.2.1"),
@@ -379,7 +396,7 @@ mod tests {
 
     #[test]
     fn a_clients_route_hides_the_files_and_uncovers_it_again() {
-        let mut table = Table::default();
+        let mut table = Table::new(100);
         table.set_file(&[direct("10.1.0.0/24", "192.0.2.1")]);
         settle(&mut table);
         let dst = "10.1.0.0/24".parse().unwrap();
@@ -397,7 +414,7 @@ mod tests {
 
     #[test]
     fn the_hosts_own_route_comes_before_all() {
-        let mut table = Table::default();
+        let mut table = Table::new(100);
         table.set_cli(&blackhole("10.1.0.1/32"));
         let own = HostRoute {
             kind: RouteKind::HOST,
@@ -411,7 +428,7 @@ mod tests {
 
     #[test]
     fn routes_of_a_hop_that_leads_nowhere_are_taken_out_and_put_back() {
-        let mut table = Table::default();
+        let mut table = Table::new(100);
         table.set_file(&[
             direct("10.1.0.0/24", "192.0.2.1"),
             direct("10.2.0.0/24", "192.0.2.2"),
@@ -419,71 +436,61 @@ mod tests {
         settle(&mut table);
         let slot = table.rows().next().unwrap().hop.unwrap().0;
         table.hops_changed(&BTreeSet::from([slot]));
-        let changes = table.pending(|other| other != slot);
-        assert_eq!(changes.len(), 1);
-        assert_eq!(changes[0].route, None);
-        table.done(&changes[0]);
+        let steps = table.stage(|other| other != slot);
+        assert_eq!(steps.len(), 1);
+        table.committed(&steps, 2);
+        assert_eq!(table.fib().get("10.1.0.0/24".parse().unwrap()), None);
         table.hops_changed(&BTreeSet::from([slot]));
         assert_eq!(settle(&mut table).0, ["10.1.0.0/24"]);
     }
 
     #[test]
     fn routes_move_to_the_new_slot_of_their_hop_before_the_old_one_is_anothers() {
-        let mut table = Table::default();
+        let mut table = Table::new(100);
         table.set_file(&[direct("10.1.0.0/24", "192.0.2.1")]);
         table.set_cli(&direct("10.2.0.0/24", "192.0.2.1"));
         settle(&mut table);
         let slot = table.rows().next().unwrap().hop.unwrap().0;
         let renewed = table.renew_hop(slot).unwrap();
-        table.reclaim_hops();
+        table.grace_begins();
+        table.grace_ended();
         table.set_cli(&direct("10.3.0.0/24", "192.0.2.3"));
-        let changes = table.pending(|_| true);
-        let targets: Vec<u32> = changes
-            .iter()
-            .map(|change| change.route.unwrap().target)
+        settle(&mut table);
+        let targets: Vec<u32> = table
+            .rows()
+            .map(|row| row.installed.unwrap().target)
             .collect();
         assert_eq!(targets[..2], [renewed, renewed]);
-        assert!(!targets.contains(&slot), "the kernel still uses it");
-        for change in &changes {
-            table.done(change);
-        }
-        table.reclaim_hops();
-        let reused = (4..100).any(|host| {
-            table.set_cli(&direct("10.4.0.0/24", &format!("192.0.2.{host}")));
-            settle(&mut table);
-            table.reclaim_hops();
-            table.hops().key(slot).is_some()
-        });
-        assert!(reused, "in the end it is free");
+        assert!(!targets.contains(&slot), "the kernel still used it");
+        table.set_cli(&direct("10.4.0.0/24", "192.0.2.4"));
+        settle(&mut table);
+        assert!(table.hops().key(slot).is_some(), "in the end it is free");
     }
 
     #[test]
     fn what_the_kernel_refused_is_offered_again() {
-        let mut table = Table::default();
+        let mut table = Table::new(100);
         table.set_cli(&blackhole("10.1.0.0/24"));
-        let changes = table.pending(|_| true);
-        table.failed(&changes[0]);
+        let steps = table.stage(|_| true);
+        table.aborted(&steps, 0);
         assert_eq!(table.unsettled(), 1);
-        assert_eq!(table.pending(|_| true).len(), 1);
+        assert_eq!(settle(&mut table).0, ["10.1.0.0/24"]);
     }
 
     #[test]
-    fn additions_come_before_removals() {
-        let mut table = Table::default();
-        table.set_file(&[blackhole("10.0.0.0/8")]);
-        settle(&mut table);
-        table.set_file(&[blackhole("10.1.0.0/16")]);
-        let order: Vec<bool> = table
-            .pending(|_| true)
-            .iter()
-            .map(|change| change.route.is_some())
+    fn what_there_is_no_room_for_waits() {
+        let mut table = Table::new(0);
+        let all: Vec<Route> = (0..1100_u32)
+            .map(|at| blackhole(&format!("10.{}.{}.0/24", at / 256, at % 256)))
             .collect();
-        assert_eq!(order, [true, false]);
+        table.set_file(&all);
+        assert_eq!(settle(&mut table).0.len(), 1024);
+        assert_eq!(table.unsettled(), 76);
     }
 
     #[test]
     fn a_prefix_keeps_its_counters_when_its_route_changes() {
-        let mut table = Table::default();
+        let mut table = Table::new(100);
         table.set_cli(&blackhole("10.1.0.0/24"));
         settle(&mut table);
         let before = table.rows().next().unwrap().installed.unwrap().counter;

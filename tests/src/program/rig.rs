@@ -15,8 +15,11 @@ use nix::{
     sched::{CloneFlags, CpuSet, sched_getcpu, sched_setaffinity, unshare},
     unistd::Pid,
 };
-use routemesh::datapath::{Arrival, Datapath, Hook, Run, detach_all};
-use routemesh_common::{Counter, Outcome};
+use routemesh::{
+    datapath::{Arrival, Datapath, Hook, Run, detach_all},
+    reconcile::fib::{Change, Fib, Step},
+};
+use routemesh_common::{Counter, Outcome, Route};
 
 use super::world;
 
@@ -149,6 +152,10 @@ impl Counts {
 pub struct Rig {
     /// The programs. Maps may be changed through it.
     pub datapath: Datapath,
+    /// The routes in them.
+    pub fib: Fib,
+    /// The counters of the routes, by the slots of their records.
+    pub(super) counters: BTreeMap<u32, u32>,
     directory: Directory,
 }
 
@@ -177,10 +184,16 @@ impl Rig {
         let mut datapath = Datapath::load(&directory.0, ROUTES, false)?;
         datapath.load_program(Hook::Xdp)?;
         world::fill(&mut datapath)?;
-        Ok(Self {
+        let mut rig = Self {
             datapath,
+            fib: Fib::new(ROUTES),
+            counters: BTreeMap::new(),
             directory,
-        })
+        };
+        let mut routes = world::routes();
+        routes.sort_by_key(|route| route.dst);
+        rig.change_routes(&routes);
+        Ok(rig)
     }
 
     /// Runs a program on a frame; `segment` is as in [`Arrival`].
@@ -193,6 +206,65 @@ impl Rig {
             segment,
         };
         self.datapath.test_run(place.hook(), frame, arrival)
+    }
+
+    /// Changes routes, all at once; they have the counters that stand there.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn change_routes(&mut self, changes: &[Change]) {
+        let steps = self.fib.stage(changes);
+        let staged = self.counted(&steps, changes);
+        let epoch = self.datapath.change_routes(&staged).expect("change routes");
+        self.fib.commit(&steps, epoch);
+        self.tidy(epoch);
+    }
+
+    /// The steps to be staged for `steps`, with the counters that stand in `changes` in place of
+    /// those of the records.
+    pub fn counted(&mut self, steps: &[Step], changes: &[Change]) -> Vec<Step> {
+        let before = self.counters.clone();
+        for step in steps {
+            let dst = step.place().dst;
+            let change = changes.iter().find(|change| change.dst == dst);
+            if let Some(route) = change.and_then(|change| change.route) {
+                self.counters.insert(step.place().slot, route.counter);
+            }
+        }
+        let counted = |route: Route, counters: &BTreeMap<u32, u32>| Route {
+            counter: counters.get(&route.counter).copied().unwrap_or_default(),
+            ..route
+        };
+        let step = |step: &Step| match *step {
+            Step::Answer(place, after) => Step::Answer(place, counted(after, &self.counters)),
+            Step::Add {
+                place,
+                before: answer,
+                after,
+                within,
+            } => Step::Add {
+                place,
+                before: counted(answer, &before),
+                after: counted(after, &self.counters),
+                within,
+            },
+        };
+        steps.iter().map(step).collect()
+    }
+
+    /// Removes what no packet needs since `epoch`. None is under way: there are none but this
+    /// thread's.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn tidy(&mut self, epoch: u64) {
+        self.datapath.routes_settled(epoch);
+        let removable = self.fib.removable(epoch);
+        for place in &removable {
+            self.datapath.remove_route(*place).expect("remove a route");
+        }
+        self.fib.removed(&removable, epoch);
+        self.fib.release(epoch);
     }
 
     /// All that was counted so far.

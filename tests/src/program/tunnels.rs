@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nix::net::if_::if_nametoindex;
-use routemesh::model::mapped;
+use routemesh::{model::mapped, reconcile::fib::Change};
 use routemesh_common::{Family, NextHop, Route, RouteKind, Shim, TunnelSettings};
 
 use super::{Rig, Roles, V4, V6};
@@ -262,12 +262,15 @@ pub fn route(rig: &mut Rig, prefix: &str, way: Way, inner: Roles) {
         kind: RouteKind::DIRECT,
         family: family(inner),
         source: 0,
-        reserved: 0,
+        borrowed: 0,
         target: way.slot(),
         counter: way.counter(inner),
     };
     let prefix = net.trunc().to_string().parse().expect("a prefix");
-    rig.datapath.set_route(prefix, route).expect("set a route");
+    rig.change_routes(&[Change {
+        dst: prefix,
+        route: Some(route),
+    }]);
 }
 
 /// Says what is ours; whether GRE has a key.

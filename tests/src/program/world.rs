@@ -9,6 +9,7 @@ use anyhow::Result;
 use routemesh::{
     datapath::Datapath,
     model::{Prefix, mapped},
+    reconcile::fib::Change,
 };
 use routemesh_common::{Endpoint, Family, Interface, NextHop, Route, RouteKind};
 
@@ -215,7 +216,7 @@ impl Roles {
             kind,
             family: self.family(),
             source: 0,
-            reserved: 0,
+            borrowed: 0,
             target,
             counter,
         }
@@ -247,6 +248,13 @@ impl Rig {
     /// # Panics
     /// When the kernel refuses.
     pub fn set_route(&mut self, dst: Prefix, target: Target, counter: u32) {
+        let route = Some(self.route(dst, target, counter));
+        self.change_routes(&[Change { dst, route }]);
+    }
+
+    /// A route of a test's own.
+    #[must_use]
+    pub fn route(&self, dst: Prefix, target: Target, counter: u32) -> Route {
         let roles = if dst.is_ipv6() { V6 } else { V4 };
         let (kind, target) = match target {
             Target::NextHop => (RouteKind::DIRECT, slot(roles, VIA_ETH1)),
@@ -254,8 +262,7 @@ impl Rig {
             Target::Host => (RouteKind::HOST, 0),
             Target::Hole => (RouteKind::BLACKHOLE, 0),
         };
-        let route = roles.route(kind, target, counter);
-        self.datapath.set_route(dst, route).expect("set a route");
+        roles.route(kind, target, counter)
     }
 }
 
@@ -299,7 +306,6 @@ pub(super) fn fill(datapath: &mut Datapath) -> Result<()> {
     datapath.set_interface(ifindex("docker1"), narrow)?;
     for roles in FAMILIES {
         next_hops(datapath, roles)?;
-        routes(datapath, roles)?;
         endpoints(datapath, roles)?;
     }
     Ok(())
@@ -382,7 +388,13 @@ fn next_hops(datapath: &mut Datapath, roles: Roles) -> Result<()> {
     Ok(())
 }
 
-fn routes(datapath: &mut Datapath, roles: Roles) -> Result<()> {
+/// The routes.
+pub(super) fn routes() -> Vec<Change> {
+    FAMILIES.into_iter().flat_map(routes_of).collect()
+}
+
+fn routes_of(roles: Roles) -> Vec<Change> {
+    let mut routes = Vec::new();
     for (known, kind, target) in [
         (Known::Network, RouteKind::LOCAL, ifindex("docker0")),
         (Known::SecondNetwork, RouteKind::LOCAL, ifindex("docker1")),
@@ -400,14 +412,18 @@ fn routes(datapath: &mut Datapath, roles: Roles) -> Result<()> {
         (Known::Hole, RouteKind::BLACKHOLE, 0),
         (Known::HoleInRemote, RouteKind::BLACKHOLE, 0),
     ] {
-        let route = roles.route(kind, target, roles.counter(known));
-        datapath.set_route(roles.prefix(known), route)?;
+        routes.push(Change {
+            dst: roles.prefix(known),
+            route: Some(roles.route(kind, target, roles.counter(known))),
+        });
     }
     for address in [roles.gateway(), roles.host()] {
-        let route = roles.route(RouteKind::HOST, 0, 0);
-        datapath.set_route(Prefix::host(address), route)?;
+        routes.push(Change {
+            dst: Prefix::host(address),
+            route: Some(roles.route(RouteKind::HOST, 0, 0)),
+        });
     }
-    Ok(())
+    routes
 }
 
 fn endpoints(datapath: &mut Datapath, roles: Roles) -> Result<()> {

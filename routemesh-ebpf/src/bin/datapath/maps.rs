@@ -10,22 +10,22 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use routemesh_common::{
-    CachedRoute, Counter, ENDPOINT_SLOTS, Endpoint, Family, INTERFACE_SLOTS, Interface,
-    NETWORK_ID_SLOTS, NEXT_HOP_SLOTS, NetworkId, NetworkUse, NextHop, OUTCOME_SLOTS, Outcome,
-    PEER_SLOTS, Route, RouteKind, TableState, TokenBucket, TunnelSettings,
+    Counter, ENDPOINT_SLOTS, Endpoint, Family, INTERFACE_SLOTS, Interface, NETWORK_ID_SLOTS,
+    NEXT_HOP_SLOTS, NetworkId, NetworkUse, NextHop, OUTCOME_SLOTS, Outcome, PEER_SLOTS, Route,
+    RouteKind, RouteRecord, TableState, TokenBucket, TunnelSettings,
 };
 use routemesh_ebpf::wire::Address;
 
 const ON_DEMAND: usize = BPF_F_NO_PREALLOC as usize;
 const MAPPABLE: usize = BPF_F_MMAPABLE as usize;
 
-// The loader sets the lengths of ROUTES, ROUTE_CACHE, OUTCOMES and ROUTE_COUNTERS.
+// The loader sets the lengths of ROUTES, ROUTE_RECORDS, OUTCOMES and ROUTE_COUNTERS.
 #[btf_map]
-static ROUTES: LpmTrie<[u32; 4], Route, 1> = LpmTrie::new();
+static ROUTES: LpmTrie<[u32; 4], u32, 1> = LpmTrie::new();
 #[btf_map]
-static TABLE_STATE: Array<TableState, 1> = Array::new();
+static ROUTE_RECORDS: Array<RouteRecord, 1, MAPPABLE> = Array::new();
 #[btf_map]
-static ROUTE_CACHE: Array<CachedRoute, 1> = Array::new();
+static TABLE_STATE: Array<TableState, 1, MAPPABLE> = Array::new();
 #[btf_map]
 static NEXT_HOPS: Array<NextHop, { NEXT_HOP_SLOTS as usize }> = Array::new();
 #[btf_map]
@@ -52,8 +52,6 @@ static ICMP_BUDGET: PerCpuArray<TokenBucket, 1> = PerCpuArray::new();
 
 #[unsafe(no_mangle)]
 static ROUTE_SLOTS: u32 = 1;
-#[unsafe(no_mangle)]
-static CACHE_SLOTS: u32 = 1;
 
 /// What is known of the interface a packet came in by.
 #[inline(always)]
@@ -71,53 +69,50 @@ struct TrieKey {
     key: Key<[u32; 4]>,
 }
 
-/// The route of the longest prefix that holds `address`, to be used before the next look-up.
-#[inline(always)]
-pub(crate) fn route(address: Address, family: Family) -> Option<&'static Route> {
-    let route = match TABLE_STATE.get(0) {
-        Some(state) if state.cached == 1 => cached(address, state.generation)?,
-        _ => longest_match(address)?,
-    };
-    // `::/0` holds every IPv4-mapped address too.
-    (route.family == family).then_some(route)
+/// The routes as they were when a packet came in. All its look-ups are made in one such, so it
+/// sees the table before a change or the one after, and never some of each.
+#[derive(Clone, Copy)]
+pub(crate) struct Table {
+    epoch: u64,
 }
 
-/// What the trie says of the address, or said to this CPU before: a trie of many routes takes
-/// time. `generation` was read before the trie is, so what is remembered of a trie that changes
-/// at this moment is stale at once.
-#[inline(always)]
-fn cached(address: Address, generation: u64) -> Option<&'static Route> {
-    // SAFETY: a global of the object; volatile because the loader writes it before loading.
-    let slots = unsafe { core::ptr::read_volatile(&raw const CACHE_SLOTS) };
-    let slot = (address.hash() >> 16) & (slots - 1);
-    let entry = ROUTE_CACHE.get_ptr_mut(cpu() * slots + slot)?;
-    // SAFETY: the element is of this CPU, a program is not interrupted by another on it, and what
-    // was returned before is not used any more.
-    let entry = unsafe { &mut *entry };
-    if entry.generation != generation || entry.dst != address.double_words() {
-        entry.route = longest_match(address).copied().unwrap_or(NO_ROUTE);
-        entry.dst = address.double_words();
-        entry.generation = generation;
+impl Table {
+    /// The table in force.
+    #[inline(always)]
+    pub(crate) fn now() -> Self {
+        let epoch = TABLE_STATE.get(0).map_or(0, |state| {
+            // SAFETY: a reference to a map's element; volatile because the daemon writes it, and
+            // a packet must not read it twice.
+            unsafe { core::ptr::read_volatile(&raw const state.epoch) }
+        });
+        Self { epoch }
     }
-    (entry.route.kind != RouteKind::NONE).then_some(&entry.route)
+
+    /// The route of the longest prefix that holds `address`.
+    #[inline(always)]
+    pub(crate) fn route(self, address: Address, family: Family) -> Option<&'static Route> {
+        let record = longest_match(address)?;
+        // SAFETY: a reference to a map's element; volatile because the daemon writes it.
+        let state = unsafe { core::ptr::read_volatile(&raw const record.state) };
+        // The answer in use is not written while packets are under way that use it.
+        let [first, second] = &record.answers;
+        let route = if RouteRecord::side(state, self.epoch) == 0 {
+            first
+        } else {
+            second
+        };
+        // `::/0` holds every IPv4-mapped address too.
+        (route.kind != RouteKind::NONE && route.family == family).then_some(route)
+    }
 }
 
-const NO_ROUTE: Route = Route {
-    kind: RouteKind::NONE,
-    family: Family::V4,
-    source: 0,
-    reserved: 0,
-    target: 0,
-    counter: 0,
-};
-
 #[inline(always)]
-fn longest_match(address: Address) -> Option<&'static Route> {
+fn longest_match(address: Address) -> Option<&'static RouteRecord> {
     let key = TrieKey {
         before: 0,
         key: Key::new(128, address.words()),
     };
-    ROUTES.get(&key.key)
+    ROUTE_RECORDS.get(*ROUTES.get(&key.key)?)
 }
 
 /// The container with that address, where it is known.

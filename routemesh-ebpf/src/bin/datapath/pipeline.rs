@@ -31,6 +31,7 @@ pub(crate) fn tc(tc: &mut Tc, interface: &Interface) -> Result<Sent, Outcome> {
         return Err(Outcome::Vlan);
     }
     let Bound {
+        table,
         datagram,
         route,
         peer,
@@ -41,7 +42,7 @@ pub(crate) fn tc(tc: &mut Tc, interface: &Interface) -> Result<Sent, Outcome> {
         _ => match forward_tc(tc, &datagram, route, peer) {
             Err(Stop::Complain(complaint)) => {
                 count::route(route, datagram.length());
-                reply::send(tc, interface, &datagram, route, complaint)
+                reply::send(tc, interface, &datagram, Taken { table, route }, complaint)
             }
             Err(Stop::End(outcome)) => Err(outcome),
             Ok(sent) => Ok(sent),
@@ -56,6 +57,7 @@ pub(crate) fn xdp(xdp: &mut Xdp, interface: &Interface) -> Result<Sent, Outcome>
         datagram,
         route,
         peer,
+        ..
     } = bound(xdp, interface, Xdp::length)?;
     match route.kind {
         RouteKind::BLACKHOLE => blackhole(route, &datagram),
@@ -83,8 +85,17 @@ pub(crate) fn xdp(xdp: &mut Xdp, interface: &Interface) -> Result<Sent, Outcome>
     }
 }
 
+/// The route a packet took, and the table it is of.
+#[derive(Clone, Copy)]
+pub(crate) struct Taken<'a> {
+    pub(crate) table: maps::Table,
+    pub(crate) route: &'a Route,
+}
+
 /// A packet out of its tunnel, if it was in one, and the route it takes.
 struct Bound {
+    /// The one table that all is looked up in.
+    table: maps::Table,
     datagram: Datagram,
     route: &'static Route,
     /// Whose tunnel the packet came out of.
@@ -100,6 +111,7 @@ fn bound<P: Resize>(
     interface: &Interface,
     length: impl Fn(&P) -> u32,
 ) -> Result<Bound, Outcome> {
+    let table = maps::Table::now();
     let mut peer = Address::NONE;
     let mut network = NetworkId::UNSAID;
     let mut most = u32::MAX;
@@ -114,20 +126,23 @@ fn bound<P: Resize>(
                 }
             })?;
         if inside {
-            owned(packet, &datagram, peer, network)?;
+            owned(packet, table, &datagram, peer, network)?;
         } else if interface.container == 1
             && tunnel::resembles(packet, &datagram, maps::tunnel_settings()?)
             && maps::is_peer(&datagram.dst())
         {
             return Err(Outcome::ForgedTunnel);
         }
-        let route = maps::route(datagram.dst(), datagram.family()).ok_or(if inside {
-            Outcome::NoInnerRoute
-        } else {
-            Outcome::NoRoute
-        })?;
+        let route = table
+            .route(datagram.dst(), datagram.family())
+            .ok_or(if inside {
+                Outcome::NoInnerRoute
+            } else {
+                Outcome::NoRoute
+            })?;
         if route.kind != RouteKind::HOST || interface.container == 1 {
             return Ok(Bound {
+                table,
                 datagram,
                 route,
                 peer,
@@ -172,6 +187,7 @@ fn refused_inside(outcome: Outcome) -> Outcome {
 #[inline(always)]
 fn owned(
     packet: &impl Packet,
+    table: maps::Table,
     inner: &Datagram,
     peer: Address,
     network: NetworkId,
@@ -180,7 +196,9 @@ fn owned(
     if source == peer {
         return Ok(());
     }
-    let route = maps::route(source, inner.family()).ok_or(Outcome::SpoofedSource)?;
+    let route = table
+        .route(source, inner.family())
+        .ok_or(Outcome::SpoofedSource)?;
     if route.kind != RouteKind::DIRECT {
         return Err(Outcome::SpoofedSource);
     }

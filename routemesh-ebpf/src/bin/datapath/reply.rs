@@ -8,22 +8,25 @@ use routemesh_ebpf::{
     wire::ETH_LEN,
 };
 
-use crate::{count, ctx::Tc, maps, pipeline::Sent};
+use crate::{
+    count,
+    ctx::Tc,
+    maps,
+    pipeline::{Sent, Taken},
+};
 
-/// Turns the packet, which took `route`, into an ICMP error about itself and sends it back where
+/// Turns the packet, which took that route, into an ICMP error about itself and sends it back where
 /// it came from.
 #[inline(always)]
 pub(crate) fn send(
     tc: &mut Tc,
     interface: &Interface,
     datagram: &Datagram,
-    route: &Route,
+    taken: Taken<'_>,
     complaint: Complaint,
 ) -> Result<Sent, Outcome> {
-    // First, while `route` holds: the next look-up of a route may take its place in the cache.
-    let inside = inside(tc, route, interface);
-    let (from, ifindex) = if is_tunnelled(tc, interface, datagram) {
-        inside
+    let (from, ifindex) = if is_tunnelled(tc, interface, datagram, taken.table) {
+        inside(tc, taken.route, interface)
     } else {
         (interface, 0)
     };
@@ -62,14 +65,15 @@ pub(crate) fn send(
 /// Whether a packet from another host has a sender that a tunnel leads to. What came out of a
 /// tunnel is not to be answered in the open; and at tc nobody knows any more what XDP took out.
 #[inline(always)]
-fn is_tunnelled(tc: &Tc, interface: &Interface, datagram: &Datagram) -> bool {
+fn is_tunnelled(tc: &Tc, interface: &Interface, datagram: &Datagram, table: maps::Table) -> bool {
     if interface.container == 1 {
         return false;
     }
     let Ok(source) = parse::source(tc, datagram.family()) else {
         return false;
     };
-    maps::route(source, datagram.family())
+    table
+        .route(source, datagram.family())
         .filter(|route| route.kind == RouteKind::DIRECT)
         .and_then(|route| maps::next_hop(route.target).ok())
         .is_some_and(|hop| hop.shim != Shim::NONE)

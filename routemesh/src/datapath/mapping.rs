@@ -1,0 +1,101 @@
+//! Arrays of the kernel's in this process's memory: a million entries read or written without a
+//! system call.
+#![expect(unsafe_code, reason = "maps the kernel's arrays into this process")]
+
+use std::{
+    num::NonZeroUsize,
+    os::fd::AsFd as _,
+    ptr::NonNull,
+    sync::atomic::{AtomicU32, AtomicU64},
+};
+
+use anyhow::{Context as _, Result, bail};
+use aya::maps::{Map, MapData};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+
+/// A type that memory shared with the kernel may be read as.
+///
+/// # Safety
+/// Made of atomics only, with no padding, and its size divides a page.
+pub(super) unsafe trait Shared {}
+
+// SAFETY: an atomic, of 8 bytes.
+unsafe impl Shared for AtomicU64 {}
+// SAFETY: as its own assertion and `repr(C)` have it.
+unsafe impl Shared for SharedRecord {}
+
+/// A [`routemesh_common::RouteRecord`] that the programs read while it is written.
+#[repr(C, align(64))]
+pub(super) struct SharedRecord {
+    pub(super) dst: [AtomicU64; 2],
+    pub(super) state: AtomicU64,
+    pub(super) answers: [[AtomicU32; 3]; 2],
+    pub(super) length: AtomicU32,
+    pub(super) used: AtomicU32,
+    pub(super) reserved: AtomicU64,
+}
+
+const _: () = assert!(size_of::<SharedRecord>() == size_of::<routemesh_common::RouteRecord>());
+
+/// An array's entries in this process's memory. Its pages count as this process's own.
+pub(super) struct Mapping<T: Shared> {
+    address: NonNull<T>,
+    bytes: NonZeroUsize,
+    entries: usize,
+}
+
+// SAFETY: what is behind the pointer is atomics, for any thread, and the mapping is the
+// process's.
+unsafe impl<T: Shared> Send for Mapping<T> {}
+
+impl<T: Shared> Mapping<T> {
+    /// Maps an array made with `BPF_F_MMAPABLE` of `entries` entries of `T`'s size.
+    ///
+    /// # Errors
+    /// When the kernel refuses, as for a shorter array.
+    pub(super) fn of(map: &MapData, entries: usize) -> Result<Self> {
+        let bytes = NonZeroUsize::new((entries * size_of::<T>()).next_multiple_of(4096))
+            .context("an array to be mapped has no entries")?;
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a fresh shared mapping, which aliases no memory of this process.
+        let address = unsafe {
+            mmap(
+                None,
+                bytes,
+                protection,
+                MapFlags::MAP_SHARED,
+                map.fd().as_fd(),
+                0,
+            )
+        }
+        .context("map an array into memory")?;
+        Ok(Self {
+            address: address.cast(),
+            bytes,
+            entries,
+        })
+    }
+
+    /// The entries.
+    pub(super) fn entries(&self) -> &[T] {
+        // SAFETY: the mapping is readable, writable and at least of that length while `self`
+        // lives, page-aligned, and `Shared` vouches for the type.
+        unsafe { std::slice::from_raw_parts(self.address.as_ptr(), self.entries) }
+    }
+}
+
+impl<T: Shared> Drop for Mapping<T> {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this value's own, and nothing borrows from it any more.
+        let unmapped = unsafe { munmap(self.address.cast(), self.bytes.get()) };
+        debug_assert!(unmapped.is_ok(), "unmap an array: {unmapped:?}");
+    }
+}
+
+/// The map itself, not a copy of its descriptor: programs that are loaded later name that number.
+pub(super) fn array(map: Map) -> Result<MapData> {
+    let Map::Array(map) = map else {
+        bail!("a map to be mapped into memory is no array");
+    };
+    Ok(map)
+}

@@ -1,0 +1,347 @@
+//! The routes in the kernel.
+//!
+//! A prefix in the trie leads to a record, and a record has two answers with the epoch from which
+//! the newer one holds. A change of any number of routes is staged answer by answer, which no
+//! packet sees; then one store moves the epoch, and each packet goes by the whole table of before
+//! or by the whole one of after.
+//!
+//! A daemon that is killed in between leaves answers staged, and records that no route is for any
+//! more. [`Datapath::recover_routes`] takes the former back and tells of the latter.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context as _, Result};
+use aya::{
+    Ebpf,
+    maps::{LpmTrie, MapData, lpm_trie::Key},
+};
+use routemesh_common::{Route, RouteRecord, map_names};
+
+use super::{
+    Datapath, gone,
+    grace::grace_period,
+    mapping::{Mapping, SharedRecord, array},
+    take, typed,
+};
+use crate::{
+    model::{Prefix, mapped, unmapped},
+    reconcile::fib::{Place, Step},
+};
+
+/// The trie, the records it leads to, and the epoch.
+pub(super) struct Routes {
+    trie: LpmTrie<MapData, [u8; 16], u32>,
+    records: Mapping<SharedRecord>,
+    state: Mapping<AtomicU64>,
+    /// No packet is under way that came before this epoch.
+    settled: u64,
+    /// What is mapped: programs that are loaded later name these maps.
+    _arrays: [MapData; 2],
+}
+
+/// A record that an earlier daemon left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is.
+    pub place: Place,
+    /// What it answers. Where that is no route of its own, the record is to be removed.
+    pub route: Route,
+}
+
+impl Routes {
+    pub(super) fn new(ebpf: &mut Ebpf, slots: u32) -> Result<Self> {
+        let records = array(take(ebpf, map_names::ROUTE_RECORDS)?)?;
+        let state = array(take(ebpf, map_names::TABLE_STATE)?)?;
+        Ok(Self {
+            trie: typed(ebpf, map_names::ROUTES)?,
+            records: Mapping::of(&records, slots as usize)?,
+            state: Mapping::of(&state, 1)?,
+            settled: 0,
+            _arrays: [records, state],
+        })
+    }
+
+    fn epoch(&self) -> u64 {
+        self.state.entries()[0].load(Ordering::Acquire)
+    }
+
+    fn flip(&self) -> u64 {
+        // Everything that was staged is seen by whoever sees the new epoch.
+        self.state.entries()[0].fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    fn record(&self, slot: u32) -> Result<&SharedRecord> {
+        let record = self.records.entries().get(slot as usize);
+        record.with_context(|| format!("there is no route record {slot}"))
+    }
+
+    /// Whether packets may be under way that would see what is to be written.
+    fn is_read(&self, step: &Step) -> bool {
+        let record = match step {
+            Step::Answer(place, _) => Some(place.slot),
+            // Its first answer is that one's, which must be the same for all of them.
+            Step::Add { within, .. } => *within,
+        };
+        record
+            .and_then(|slot| self.record(slot).ok())
+            .is_some_and(|record| {
+                let since = record.state.load(Ordering::Relaxed) >> 1;
+                since > self.settled && since <= self.epoch()
+            })
+    }
+
+    fn stage(&mut self, step: &Step) -> Result<()> {
+        let next = self.epoch() + 1;
+        match step {
+            Step::Answer(place, route) => self.record(place.slot)?.stage(next, *route),
+            Step::Add {
+                place,
+                before,
+                after,
+                ..
+            } => {
+                self.record(place.slot)?.begin(place.dst, *before);
+                self.record(place.slot)?.stage(next, *after);
+                self.trie
+                    .insert(&trie_key(place.dst), place.slot, 0)
+                    .with_context(|| format!("set route {}", place.dst))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what was staged of a step.
+    fn unstage(&self, step: &Step) {
+        if let Ok(record) = self.record(step.place().slot) {
+            record.unstage(self.epoch());
+        }
+    }
+
+    fn remove(&mut self, place: Place) -> Result<()> {
+        gone(self.trie.remove(&trie_key(place.dst)))
+            .with_context(|| format!("remove route {}", place.dst))?;
+        self.record(place.slot)?.used.store(0, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl SharedRecord {
+    /// Describes a free record; the trie does not lead to it yet.
+    fn begin(&self, dst: Prefix, answer: Route) {
+        let words: [u64; 2] = bytemuck::cast(mapped(dst.address()));
+        for (to, word) in self.dst.iter().zip(words) {
+            to.store(word, Ordering::Relaxed);
+        }
+        self.length.store(mapped_length(dst), Ordering::Relaxed);
+        self.state.store(0, Ordering::Relaxed);
+        self.write(0, answer);
+        self.used.store(1, Ordering::Release);
+    }
+
+    /// Has the record answer with `route` from epoch `next` on.
+    fn stage(&self, next: u64, route: Route) {
+        let side = 1 - self.side(next - 1);
+        self.write(side, route);
+        self.state.store(next << 1 | side as u64, Ordering::Release);
+    }
+
+    /// Has the record answer for good as it does at `epoch`.
+    fn unstage(&self, epoch: u64) {
+        let side = self.side(epoch);
+        if self.state.load(Ordering::Relaxed) >> 1 > epoch {
+            self.state.store(side as u64, Ordering::Release);
+        }
+    }
+
+    fn side(&self, epoch: u64) -> usize {
+        RouteRecord::side(self.state.load(Ordering::Relaxed), epoch)
+    }
+
+    fn write(&self, side: usize, route: Route) {
+        let words: [u32; 3] = bytemuck::cast(route);
+        for (to, word) in self.answers[side].iter().zip(words) {
+            to.store(word, Ordering::Relaxed);
+        }
+    }
+
+    fn read(&self, epoch: u64) -> Route {
+        let mut words = [0; 3];
+        for (word, from) in words.iter_mut().zip(&self.answers[self.side(epoch)]) {
+            *word = from.load(Ordering::Relaxed);
+        }
+        bytemuck::cast(words)
+    }
+
+    fn found(&self, slot: u32, epoch: u64) -> Option<Found> {
+        if self.used.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let words = [&self.dst[0], &self.dst[1]].map(|word| word.load(Ordering::Relaxed));
+        let address = unmapped(bytemuck::cast(words));
+        let length = self.length.load(Ordering::Relaxed);
+        let length = if address.is_ipv4() {
+            length.checked_sub(96)?
+        } else {
+            length
+        };
+        let dst = Prefix::around(address, u8::try_from(length).ok()?).ok()?;
+        Some(Found {
+            place: Place { slot, dst },
+            route: self.read(epoch),
+        })
+    }
+}
+
+impl Datapath {
+    /// Has all `steps` take effect at once, and tells the epoch since when they do.
+    ///
+    /// # Errors
+    /// When the kernel refuses one of them. Then none takes effect; records that were to be added
+    /// may be there and go by what was before.
+    pub fn change_routes(&mut self, steps: &[Step]) -> Result<u64> {
+        for (at, step) in steps.iter().enumerate() {
+            if let Err(error) = self.stage_route(step) {
+                for step in &steps[..=at] {
+                    self.routes.unstage(step);
+                }
+                return Err(error);
+            }
+        }
+        Ok(self.flip_routes())
+    }
+
+    /// Writes what holds from the next epoch on, which no packet sees. Waits until none is under
+    /// way that could.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn stage_route(&mut self, step: &Step) -> Result<()> {
+        if self.routes.is_read(step) {
+            let epoch = self.routes.epoch();
+            grace_period();
+            self.routes.settled = epoch;
+        }
+        self.routes.stage(step)
+    }
+
+    /// Puts all that is staged into force, and tells the epoch since when it is.
+    pub fn flip_routes(&mut self) -> u64 {
+        self.routes.flip()
+    }
+
+    /// The number of the table in force.
+    #[must_use]
+    pub fn route_epoch(&self) -> u64 {
+        self.routes.epoch()
+    }
+
+    /// No packet is under way that came before this epoch, as far as is known.
+    #[must_use]
+    pub fn settled_epoch(&self) -> u64 {
+        self.routes.settled
+    }
+
+    /// Notes that no packet is under way any more that came before that epoch: it was in force
+    /// when a [`grace_period`] began that has ended.
+    pub fn routes_settled(&mut self, epoch: u64) {
+        self.routes.settled = self.routes.settled.max(epoch);
+    }
+
+    /// Removes a record that answers as if it were not there, and did so when the last grace
+    /// period began. Its slot is free after the next one.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn remove_route(&mut self, place: Place) -> Result<()> {
+        self.routes.remove(place)
+    }
+
+    /// All that is in the maps, by slot, as packets see it at present. What an earlier daemon had
+    /// staged and not put into force is taken back first: call this before any change.
+    pub fn recover_routes(&mut self) -> impl Iterator<Item = Found> {
+        let epoch = self.routes.epoch();
+        let records = (0..).zip(self.routes.records.entries());
+        records.filter_map(move |(slot, record)| {
+            record.unstage(epoch);
+            record.found(slot, epoch)
+        })
+    }
+}
+
+/// Prefix and address as the trie has them.
+fn trie_key(prefix: Prefix) -> Key<[u8; 16]> {
+    Key::new(mapped_length(prefix), mapped(prefix.address()))
+}
+
+fn mapped_length(prefix: Prefix) -> u32 {
+    let above = if prefix.is_ipv6() { 0 } else { 96 };
+    above + u32::from(prefix.length())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::sync::atomic::AtomicU32;
+
+    const OLD: Route = Route {
+        target: 1,
+        ..Route::NONE
+    };
+    const NEW: Route = Route {
+        target: 2,
+        ..Route::NONE
+    };
+
+    /// A record that answers [`OLD`].
+    fn record() -> SharedRecord {
+        let record = SharedRecord {
+            dst: [const { AtomicU64::new(0) }; 2],
+            state: AtomicU64::new(0),
+            answers: [const { [const { AtomicU32::new(0) }; 3] }; 2],
+            length: AtomicU32::new(0),
+            used: AtomicU32::new(0),
+            reserved: AtomicU64::new(0),
+        };
+        record.begin("10.1.0.0/16".parse().unwrap(), OLD);
+        record
+    }
+
+    #[test]
+    fn what_is_staged_holds_from_its_epoch_on() {
+        let record = record();
+        record.stage(8, NEW);
+        assert_eq!([6, 7, 8, 9].map(|at| record.read(at)), [OLD, OLD, NEW, NEW]);
+        record.stage(9, OLD);
+        assert_eq!((record.read(8), record.read(9)), (NEW, OLD));
+    }
+
+    #[test]
+    fn what_is_staged_again_takes_the_place_of_what_was() {
+        let record = record();
+        record.stage(8, NEW);
+        record.stage(8, Route::NONE);
+        assert_eq!((record.read(7), record.read(8)), (OLD, Route::NONE));
+    }
+
+    #[test]
+    fn what_was_taken_back_never_takes_effect() {
+        let record = record();
+        record.stage(8, NEW);
+        record.unstage(7);
+        assert_eq!([7, 8, 9].map(|at| record.read(at)), [OLD; 3]);
+        record.stage(8, NEW);
+        record.unstage(8);
+        assert_eq!(record.read(8), NEW, "it is in force already");
+    }
+
+    #[test]
+    fn a_record_reads_back() {
+        let found = record().found(7, 0).unwrap();
+        assert_eq!(found.place.dst, "10.1.0.0/16".parse().unwrap());
+        assert_eq!((found.place.slot, found.route), (7, OLD));
+        let free = record();
+        free.used.store(0, Ordering::Relaxed);
+        assert_eq!(free.found(7, 0), None);
+    }
+}
