@@ -264,8 +264,8 @@ pub struct NextHop {
     pub port: [u8; 2],
     /// 1 when GRE has a key.
     pub keyed: u8,
-    /// Zero.
-    pub reserved2: u8,
+    /// 1 when UDP has a checksum, where it can have one.
+    pub udp_checksum: u8,
     /// VNI of VXLAN and Geneve, of 24 bits. Like `keyed` and `gre_key` it is there without a shim
     /// too: what comes from the next hop must have it.
     pub vni: u32,

@@ -57,6 +57,12 @@ pub trait Resize: Packet {
     #[inline(always)]
     fn reach(&mut self, _bytes: usize) {}
 
+    /// Whether the kernel still has to cut the packet into segments. By default it need not.
+    #[inline(always)]
+    fn is_super_packet(&self) -> bool {
+        false
+    }
+
     /// Opens `room` behind the Ethernet header. Afterwards all up to the end of the room is the
     /// caller's to write, the Ethernet header too, and the old IP header follows.
     ///

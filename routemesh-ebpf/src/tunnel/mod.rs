@@ -7,6 +7,7 @@ mod ecn;
 mod entropy;
 mod pop;
 mod push;
+mod sum;
 #[cfg(test)]
 mod tests;
 

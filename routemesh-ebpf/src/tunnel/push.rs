@@ -2,7 +2,7 @@
 
 use routemesh_common::{Family, NextHop, Outcome, Shim};
 
-use super::{Room, ecn, ip_length, source_port};
+use super::{Room, ecn, ip_length, source_port, sum};
 use crate::{
     checksum::Sum,
     packet::Resize,
@@ -33,6 +33,11 @@ pub fn push(packet: &mut impl Resize, datagram: &Datagram, hop: &NextHop) -> Res
     } else {
         [0; 2]
     };
+    let sum = if hop.udp_checksum == 1 && room.proto == IpProto::UDP && !packet.is_super_packet() {
+        sum::packet(packet, datagram)?
+    } else {
+        0
+    };
     packet.open(room)?;
     let tos = ecn::outer(datagram.tos(), hop.dscp);
     if hop.outer == Family::V4 {
@@ -43,7 +48,7 @@ pub fn push(packet: &mut impl Resize, datagram: &Datagram, hop: &NextHop) -> Res
         outer_ipv6(packet, hop, room, datagram, tos)?;
     }
     let at = ETH_LEN + ip_length(hop.outer);
-    shim(packet, at, hop, datagram, port)?;
+    shim(packet, at, hop, datagram, (port, sum))?;
     if room.ethernet {
         let at = at + room.shim as usize - ETH_LEN;
         let macs = (hop.inner_dst, hop.inner_src);
@@ -141,16 +146,16 @@ fn shim(
     at: usize,
     hop: &NextHop,
     datagram: &Datagram,
-    port: [u8; 2],
+    port_and_sum: ([u8; 2], u16),
 ) -> Result<(), Outcome> {
     match hop.shim {
         Shim::VXLAN => {
-            udp(packet, at, hop, datagram, port)?;
-            *packet.header_mut::<[u8; 8]>(at + 8)? = with_vni(VXLAN_FLAGS, hop.vni);
+            let vxlan = with_vni(VXLAN_FLAGS, hop.vni);
+            udp(packet, at, (hop, vxlan), datagram, port_and_sum)?;
         }
         Shim::GENEVE => {
-            udp(packet, at, hop, datagram, port)?;
-            *packet.header_mut::<[u8; 8]>(at + 8)? = with_vni(GENEVE_FLAGS, hop.vni);
+            let geneve = with_vni(GENEVE_FLAGS, hop.vni);
+            udp(packet, at, (hop, geneve), datagram, port_and_sum)?;
         }
         Shim::GRE => gre(packet, at, hop, ether_type(datagram.family()))?,
         Shim::GRE_ETHERNET => gre(packet, at, hop, EtherType::ETHERNET)?,
@@ -159,23 +164,57 @@ fn shim(
     Ok(())
 }
 
-/// No checksum: over IPv4 the usual choice (RFC 7348 §5), over IPv6 allowed to tunnels
-/// (RFC 6935). The inner packet has its own.
+/// Without a checksum unless one is wanted: over IPv4 the usual choice (RFC 7348 §5), over IPv6
+/// allowed to tunnels (RFC 6935). The inner packet has its own.
+///
+/// A super-packet has none in any case. Its segments would all get the same, since the kernel
+/// computes them anew only with `SKB_GSO_UDP_TUNNEL_CSUM` (net/ipv4/udp_offload.c), which
+/// `bpf_skb_adjust_room` does not set (net/core/filter.c), nor does any other helper.
 #[inline(always)]
 fn udp(
     packet: &mut impl Resize,
     at: usize,
-    hop: &NextHop,
+    (hop, shim): (&NextHop, [u8; 8]),
     datagram: &Datagram,
-    port: [u8; 2],
+    (port, sum): ([u8; 2], u16),
 ) -> Result<(), Outcome> {
+    let length = clamped(hop.shim.length(false) + datagram.length());
+    let check = if sum == 0 {
+        [0; 2]
+    } else {
+        let sum = Sum::new()
+            .number(sum)
+            .bytes(&shim)
+            .bytes(&port)
+            .bytes(&length);
+        checksum(sum, (hop, length), datagram)
+    };
     *packet.header_mut::<Udp>(at)? = Udp {
         src: port,
         dst: hop.port,
-        length: clamped(hop.shim.length(false) + datagram.length()),
-        check: [0; 2],
+        length,
+        check,
     };
+    *packet.header_mut::<[u8; 8]>(at + 8)? = shim;
     Ok(())
+}
+
+/// With what is summed of the packet already: the inner Ethernet header, and the pseudo-header. An
+/// IPv4-mapped address sums up to what the IPv4 address does, since 0xffff is zero.
+#[inline(always)]
+fn checksum(sum: Sum, (hop, length): (&NextHop, [u8; 2]), datagram: &Datagram) -> [u8; 2] {
+    let check = sum
+        .bytes(&hop.port)
+        .bytes(&hop.inner_dst)
+        .bytes(&hop.inner_src)
+        .bytes(&ether_type(datagram.family()).0)
+        .bytes(&hop.local)
+        .bytes(&hop.remote)
+        .number(u16::from(IpProto::UDP.0))
+        .bytes(&length)
+        .checksum();
+    // Zero would say that there is none (RFC 768).
+    if check == [0; 2] { [0xff; 2] } else { check }
 }
 
 #[inline(always)]

@@ -271,6 +271,7 @@ impl Checker {
         tunnel.gre_key = gre_key;
         tunnel.accept_gre_key = accept_gre_key;
         tunnel.ttl = narrow(ttl, tunnel.ttl);
+        tunnel.udp_checksum = table.udp_checksum;
         if let Some(dscp) = table.dscp {
             let dscp = self.accept(self.place(&dscp), rules::dscp(dscp.as_ref()));
             self.config.tunnel.dscp = dscp.unwrap_or_default();

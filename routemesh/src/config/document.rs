@@ -171,6 +171,10 @@ pub(super) struct TunnelTable {
     #[serde(default)]
     #[schemars(with = "DscpChoice", extend("default" = "copy"))]
     pub(super) dscp: Option<Spanned<Value>>,
+    /// Gives outer UDP headers a checksum. Those of super-packets, of fragments, and of what has
+    /// none itself go without all the same.
+    #[serde(default)]
+    pub(super) udp_checksum: bool,
 }
 
 /// What `dscp` can be.

@@ -90,6 +90,7 @@ fn tunnel(text: &mut String, tunnel: &Tunnel) {
         Dscp::Fixed(dscp) => dscp.to_string(),
     };
     line(text, "dscp", &dscp);
+    line(text, "udp-checksum", &tunnel.udp_checksum.to_string());
 }
 
 fn optional(text: &mut String, key: &str, value: Option<u32>) {

@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use routemesh_common::{NetworkId, NetworkUse, NextHop, Shim};
+use routemesh_common::{Family, NetworkId, NetworkUse, NextHop, Shim};
 
 use super::{Daemon, sync::Failures};
 use crate::{
@@ -112,6 +112,18 @@ impl Daemon {
     /// Largest packet that every next hop takes from a container, in bytes.
     pub(super) fn path_mtu(&self) -> Option<u32> {
         self.reachable_hops().map(|hop| hop.mtu).min()
+    }
+
+    /// That there are no checksums where they may be needed most.
+    pub(super) fn unsummed_super_packets(&self) -> Option<String> {
+        let mut hops = self.reachable_hops();
+        let over_ipv6 = hops.any(|hop| hop.udp_checksum == 1 && hop.outer == Family::V6);
+        over_ipv6.then(|| {
+            "udp-checksum: super-packets (TSO) of containers go without, and a peer that takes no \
+             zero checksum over IPv6 drops them: in containers that talk to such a peer, \
+             'ethtool -K eth0 tso off gso off tx-udp-segmentation off'"
+                .to_owned()
+        })
     }
 
     /// Networks whose interfaces let containers send more than fits into the tunnels in use.

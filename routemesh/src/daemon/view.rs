@@ -299,6 +299,7 @@ impl Daemon {
         let mut warnings = self.rounds.undone.clone();
         let links = self.view_links();
         warnings.extend(self.too_large_networks(&links));
+        warnings.extend(self.unsummed_super_packets());
         for link in links {
             if link.ifindex.is_none() {
                 warnings.push(format!(

@@ -221,6 +221,8 @@ pub struct Tunnel {
     pub ttl: u8,
     /// DSCP of outer headers.
     pub dscp: Dscp,
+    /// Whether outer UDP headers have a checksum, where they can.
+    pub udp_checksum: bool,
 }
 
 impl Default for Tunnel {
@@ -235,6 +237,7 @@ impl Default for Tunnel {
             accept_gre_key: Vec::new(),
             ttl: 64,
             dscp: Dscp::default(),
+            udp_checksum: false,
         }
     }
 }

@@ -44,6 +44,7 @@ pub(super) fn wrap(
             Dscp::Fixed(dscp) => dscp << 2,
         },
         port: port.to_be_bytes(),
+        udp_checksum: u8::from(tunnel.udp_checksum && port != 0),
         sum: sum(local, key.via, tunnel.ttl, protocol(encapsulation)),
         local: mapped(local),
         remote: mapped(key.via),

@@ -19,7 +19,6 @@ mod iptables;
 mod network;
 mod node;
 mod numbered;
-mod openvswitch;
 mod pair;
 mod process;
 mod traffic;
@@ -44,8 +43,7 @@ pub use iptables::{accept, docker_rules, refuse_sources};
 pub use network::{Container, Network};
 pub use node::Node;
 pub use numbered::{Numbered, udp_numbered};
-pub use openvswitch::OpenVswitch;
-pub use pair::{Pair, Segments, Side};
+pub use pair::{Pair, Side};
 pub use process::{Process, run};
 pub use traffic::{
     Echo, Ping, Transfer, tcp_flows, tcp_for, tcp_stream, tcp_watched, udp_echo, udp_for,

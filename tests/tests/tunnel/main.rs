@@ -8,3 +8,4 @@ mod pop;
 mod push;
 mod refuse;
 mod row;
+mod udp_checksum;

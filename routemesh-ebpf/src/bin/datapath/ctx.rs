@@ -8,8 +8,7 @@ use aya_ebpf::{
     bindings::{bpf_redir_neigh, bpf_redir_neigh__bindgen_ty_1},
     helpers::generated::{
         bpf_csum_update, bpf_redirect, bpf_redirect_neigh, bpf_redirect_peer, bpf_skb_adjust_room,
-        bpf_skb_change_proto, bpf_skb_change_tail, bpf_skb_change_type, bpf_skb_pull_data,
-        bpf_xdp_adjust_head,
+        bpf_skb_change_tail, bpf_skb_change_type, bpf_skb_pull_data, bpf_xdp_adjust_head,
     },
     programs::{TcContext, XdpContext},
 };
@@ -18,7 +17,7 @@ use routemesh_common::{Family, Outcome};
 use routemesh_ebpf::{
     packet::{Packet, Resize},
     tunnel::Room,
-    wire::{Address, ETH_LEN, EtherType, IPV4_LEN, IPV6_LEN, IpProto},
+    wire::{Address, ETH_LEN, IPV6_LEN, IpProto},
 };
 
 const AF_INET: u32 = 2;
@@ -179,20 +178,6 @@ impl Tc {
         done(unsafe { bpf_skb_adjust_room(self.0.skb.skb, length, ADJ_ROOM_MAC, flags) })
     }
 
-    /// Has the kernel take the packet for one of the other family, and returns by how many bytes
-    /// the header has grown for it. What stands there is of no family then.
-    #[inline(always)]
-    fn translate(&mut self, family: Family) -> Result<i32, Outcome> {
-        let (ether_type, grown) = if family == Family::V4 {
-            (EtherType::IPV4, IPV4_LEN as i32 - IPV6_LEN as i32)
-        } else {
-            (EtherType::IPV6, IPV6_LEN as i32 - IPV4_LEN as i32)
-        };
-        // SAFETY: as in `pull`.
-        done(unsafe { bpf_skb_change_proto(self.0.skb.skb, u16::from_ne_bytes(ether_type.0), 0) })?;
-        Ok(grown)
-    }
-
     /// Tells the kernel that an IPv6 hop limit went down by one, where the NIC has summed the
     /// whole packet. (The same change to an IPv4 header leaves its sum as it was.)
     #[inline(always)]
@@ -288,6 +273,11 @@ impl Resize for Tc {
     }
 
     #[inline(always)]
+    fn is_super_packet(&self) -> bool {
+        self.segment() != 0
+    }
+
+    #[inline(always)]
     fn open(&mut self, room: Room) -> Result<(), Outcome> {
         let length = room.length() as i32;
         match self.adjust(length, encapsulation(room)) {
@@ -305,17 +295,7 @@ impl Resize for Tc {
 
     #[inline(always)]
     fn close(&mut self, room: Room, inner: Family) -> Result<(), Outcome> {
-        let length = room.length() as i32;
-        if let Ok(()) = self.adjust(-length, FIXED_GSO | decapsulation(inner)) {
-            return Ok(());
-        }
-        // Linux knows that flag since 6.3.
-        let grown = if room.outer == inner {
-            0
-        } else {
-            self.translate(inner)?
-        };
-        self.adjust(-(length + grown), FIXED_GSO)
+        self.adjust(-(room.length() as i32), FIXED_GSO | decapsulation(inner))
     }
 }
 

@@ -157,18 +157,22 @@ fn tunnel() -> impl Strategy<Value = Tunnel> {
         1..=u8::MAX,
         dscp,
         (vec(1..1_u32 << 24, 0..3), vec(any::<u32>(), 0..3)),
+        any::<bool>(),
     )
         .prop_map(
-            |(mode, vni, (vxlan_port, geneve_port), gre_key, ttl, dscp, accepted)| Tunnel {
-                mode,
-                vni,
-                accept_vni: accepted.0,
-                vxlan_port,
-                geneve_port,
-                gre_key,
-                accept_gre_key: accepted.1,
-                ttl,
-                dscp,
+            |(mode, vni, (vxlan_port, geneve_port), gre_key, ttl, dscp, accepted, udp_checksum)| {
+                Tunnel {
+                    mode,
+                    vni,
+                    accept_vni: accepted.0,
+                    vxlan_port,
+                    geneve_port,
+                    gre_key,
+                    accept_gre_key: accepted.1,
+                    ttl,
+                    dscp,
+                    udp_checksum,
+                }
             },
         )
 }

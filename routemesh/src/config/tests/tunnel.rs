@@ -33,6 +33,7 @@ gre-key = 4294967295
 accept-gre-key = [0]
 ttl = 255
 dscp = 46
+udp-checksum = true
 "#;
     let config = Config::parse(text, "config.toml").unwrap();
     let expected = Tunnel {
@@ -45,6 +46,7 @@ dscp = 46
         accept_gre_key: vec![0],
         ttl: 255,
         dscp: Dscp::Fixed(46),
+        udp_checksum: true,
     };
     assert_eq!(config.tunnel, expected);
     let config = Config::parse("tunnel.dscp = \"copy\"", "config.toml").unwrap();
