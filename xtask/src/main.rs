@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod demo;
+mod dist;
 mod packages;
 mod process;
 mod run;
@@ -31,6 +32,8 @@ enum Verb {
     Demo(demo::Options),
     /// Build, then measure it beside the cable, the kernel's routing and its tunnels
     Bench(bench::Options),
+    /// Make what users install: a Debian package and a tarball, with a static binary
+    Dist(dist::Options),
     /// Run every test, or those whose name contains FILTER
     Test(test::Options),
     /// Check what the compiler does not: format, lints, layers, limits, generated docs
@@ -54,6 +57,7 @@ fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Run(options) => run::run(&options)?,
         Verb::Demo(options) => demo::run(&options)?,
         Verb::Bench(options) => bench::run(&options)?,
+        Verb::Dist(options) => dist::run(&options)?,
         Verb::Test(options) => return test::run(&options),
         Verb::Tidy(options) => tidy::run(&options)?,
     }

@@ -42,6 +42,16 @@ pub(crate) const TESTS: &[Package] = &[
     package("containernetworking-plugins", "/usr/lib/cni/bridge"),
     package("busybox-static", "busybox"),
     package("prometheus", "promtool"),
+    package("systemd-container", "systemd-nspawn"),
+    package("mmdebstrap", "mmdebstrap"),
+];
+
+/// What packing what users install needs.
+pub(crate) const DIST: &[Package] = &[
+    package("dpkg", "dpkg-deb"),
+    package("tar", "tar"),
+    package("gzip", "gzip"),
+    package("coreutils", "sha256sum"),
 ];
 
 /// What emulated machines need.

@@ -88,7 +88,7 @@ pub fn object(object: &Object, name: &str, root: &Path, target: &Path) -> Result
             let directory = target.join(DIRECTORY);
             let mut build = cargo("build", tools, root, &directory);
             build.args(["--bin", name]);
-            run(build.env(FLAGS, flags(&tools.linker, &[])))?;
+            run(build.env(FLAGS, flags(&tools.linker, root, &[])?))?;
             let built = directory.join(TARGET).join("release").join(name);
             let object = directory.join(name).with_extension("o");
             copy_if_changed(&built, &object)?;
@@ -106,7 +106,7 @@ pub fn check(tools: &Tools, root: &Path, target: &Path) -> Result<()> {
     let directory = target.join(DIRECTORY);
     let mut check = cargo("check", tools, root, &directory);
     check.arg("--bins");
-    run(check.env(FLAGS, flags(&tools.linker, &["-Dwarnings"])))
+    run(check.env(FLAGS, flags(&tools.linker, root, &["-Dwarnings"])?))
 }
 
 fn cargo(verb: &str, tools: &Tools, root: &Path, directory: &Path) -> Command {
@@ -130,10 +130,12 @@ fn cargo(verb: &str, tools: &Tools, root: &Path, directory: &Path) -> Command {
 }
 
 /// The compiler's flags, as [`FLAGS`] has them.
-fn flags(linker: &Path, more: &[&str]) -> String {
+fn flags(linker: &Path, root: &Path, more: &[&str]) -> Result<String> {
     let linker = format!("-Clinker={}", linker.display());
     let arch = format!("--cfg=bpf_target_arch=\"{}\"", env::consts::ARCH);
-    [
+    let paths = plain_paths(root)?;
+    let paths: Vec<_> = paths.iter().map(String::as_str).collect();
+    let flags: [&[&str]; 3] = [
         &[
             linker.as_str(),
             "-Clink-arg=--btf",
@@ -142,10 +144,30 @@ fn flags(linker: &Path, more: &[&str]) -> String {
             "-Cdebuginfo=2",
             &arch,
         ],
+        paths.as_slice(),
         more,
-    ]
-    .concat()
-    .join("\u{1f}")
+    ];
+    Ok(flags.concat().join("\u{1f}"))
+}
+
+/// Flags by which the compiler writes no names of this machine's directories into what it makes:
+/// the same source then gives the same bytes wherever it lies.
+///
+/// # Errors
+///
+/// If there is no home directory.
+pub fn plain_paths(root: &Path) -> Result<Vec<String>> {
+    let home = match env::var_os("CARGO_HOME") {
+        Some(home) => PathBuf::from(home),
+        None => env::home_dir()
+            .context("find the home directory")?
+            .join(".cargo"),
+    };
+    let named = |path: &Path, name| format!("--remap-path-prefix={}={name}", path.display());
+    Ok(vec![
+        named(&home.join("registry/src"), "/cargo"),
+        named(root, "/routemesh"),
+    ])
 }
 
 fn run(command: &mut Command) -> Result<()> {

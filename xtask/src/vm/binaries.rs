@@ -23,6 +23,7 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
         "its load is for processors that are not emulated",
     ),
     ("metrics", "they are the same on every kernel"),
+    ("package", "a Debian takes minutes to start"),
     ("netlink", "batches of thousands take minutes"),
 ];
 

@@ -35,7 +35,7 @@ const MODULES: &[&str] = &[
 ];
 
 /// How long a guest may take, in seconds.
-const PATIENCE: u32 = 600;
+const PATIENCE: u32 = 1800;
 
 /// How many processors a guest has. With four, 6.12 tripped over its own code now and then: qemu
 /// runs them side by side, and the kernel patches itself while it boots.
