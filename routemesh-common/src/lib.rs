@@ -2,18 +2,21 @@
 //!
 //! Types and tables only: no logic, no allocation, no `std`. Addresses are 16 bytes in network
 //! byte order, IPv4 as IPv4-mapped IPv6 (RFC 4291 §2.5.5.2); every other integer is in the
-//! machine's own order. Change a type here and [`ABI_VERSION`] changes with it, because a
-//! running kernel may hold maps of the old shape.
+//! machine's own order. A type that is defined otherwise gives its maps another [`layout`], because
+//! a running kernel may hold maps of the old one.
 #![no_std]
 
 pub mod bench;
+mod layout;
 mod maps;
 mod outcome;
 
+pub use layout::layout;
 pub use maps::*;
 pub use outcome::{OUTCOME_ROOM, Outcome, Verdict};
 
-/// The version of the map layout; part of the directory in which maps and links are pinned.
+/// Part of every [`layout`]: to be raised where maps mean something else though no type of their
+/// entries says so.
 pub const ABI_VERSION: u32 = 2;
 
 /// Program names, each within the kernel's 15 characters.

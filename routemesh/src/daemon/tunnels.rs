@@ -7,11 +7,11 @@ use std::{
 
 use routemesh_common::{Family, NetworkId, NetworkUse, NextHop, Shim};
 
-use super::{Daemon, sync::Failures};
+use super::{Daemon, edit, sync::Failures};
 use crate::{
-    api::{Link, LinkRole},
-    model::{Mode, unmapped},
-    reconcile::diff,
+    api::{Link, LinkRole, RouteEdit},
+    model::{Mode, Route, unmapped},
+    reconcile::{diff, hops::HopKey},
 };
 
 impl Daemon {
@@ -96,10 +96,8 @@ impl Daemon {
 
     /// Addresses of other ends of tunnels, to which the kernel's paths are followed.
     pub(super) fn tunnel_ends(&self) -> BTreeSet<IpAddr> {
-        let keys = self.table.hops().iter().map(|(_, key)| key);
-        keys.filter(|key| key.mode != Mode::Direct)
-            .map(|key| key.via)
-            .collect()
+        let keys = self.table.hops().iter();
+        keys.filter_map(|(_, key)| end(key)).collect()
     }
 
     /// Stations that packets go to, whose MACs the kernel should know.
@@ -140,6 +138,20 @@ impl Daemon {
             })
             .collect()
     }
+}
+
+/// Addresses of other ends of tunnels, of the file's routes and of the clients'. The paths to them
+/// are to be known before the first round, in which routes without one would be removed.
+pub(super) fn ends_of(file: &[Route], edits: &[RouteEdit]) -> BTreeSet<IpAddr> {
+    let clients = edits.iter().filter_map(|edit| edit::route(edit).ok());
+    let keys = clients.filter_map(|route| HopKey::of(&route));
+    let keys = file.iter().filter_map(HopKey::of).chain(keys);
+    keys.filter_map(|key| end(&key)).collect()
+}
+
+/// The other end, where a next hop may be one of a tunnel.
+fn end(key: &HopKey) -> Option<IpAddr> {
+    (key.mode != Mode::Direct).then_some(key.via)
 }
 
 /// The underlay address of the host that a next hop is.
