@@ -21,7 +21,6 @@ use super::{
     settle::settle,
     supervisor::{self, Supervisor},
     trial::{self, Trials},
-    tunnels,
 };
 use crate::{
     api::{Control as _, SharedControl},
@@ -76,9 +75,7 @@ async fn serve(options: &Options) -> Result<()> {
         Some(address) => Some(listen(address).await?),
         None => None,
     };
-    let (journal, routes) = Journal::open(&options.socket)?;
-    let ends = tunnels::ends_of(&config.routes, &routes);
-    let (follower, world) = Follower::start(ends).await?;
+    let (follower, world) = Follower::start().await?;
     if options.origin.is_used() {
         warn_of_problems(&config, &world);
     }
@@ -88,7 +85,8 @@ async fn serve(options: &Options) -> Result<()> {
     } else {
         None
     };
-    let mut daemon = Daemon::new(options.origin.clone(), config, world, datapath, journal)?;
+    let (journal, routes) = Journal::open(&options.socket)?;
+    let mut daemon = Daemon::new(options.origin.clone(), config, world, datapath, journal);
     daemon.take_over(&routes);
     daemon.trials = Trials::new(options);
     daemon.take_up(trial);
@@ -227,8 +225,7 @@ async fn passed(time: Option<Duration>) {
 /// Another follower in place of one whose socket failed.
 async fn restarted(daemon: &Mutex<Daemon>, error: &anyhow::Error) -> Result<Follower> {
     tracing::warn!("{error:#}; starting over");
-    let ends = lock(daemon).tunnel_ends();
-    let (follower, world) = Follower::start(ends).await?;
+    let (follower, world) = Follower::start().await?;
     lock(daemon).set_world(world);
     Ok(follower)
 }

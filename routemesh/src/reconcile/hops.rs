@@ -201,16 +201,11 @@ pub fn owns(world: &World, address: IpAddr) -> bool {
         .any(|interface| interface.addresses.iter().any(|own| own.addr() == address))
 }
 
-/// Whether two descriptions of a next hop may take one another's place while packets use them.
+/// Whether two descriptions of a next hop may take one another's place while packets use them:
+/// they differ only in what the kernel's map replaces at once.
 #[must_use]
 pub fn is_same(one: &NextHop, other: &NextHop) -> bool {
-    identity(one) == identity(other)
-}
-
-/// A next hop without what the kernel's map replaces at once.
-#[must_use]
-pub fn identity(hop: &NextHop) -> Vec<u8> {
-    let settled = NextHop {
+    let settled = |hop: &NextHop| NextHop {
         dst_mac: [0; 6],
         resolved: 0,
         src_mac: [0; 6],
@@ -218,7 +213,7 @@ pub fn identity(hop: &NextHop) -> Vec<u8> {
         mtu: 0,
         ..*hop
     };
-    bytemuck::bytes_of(&settled).to_vec()
+    settled(one) == settled(other)
 }
 
 /// Every link has the link-local gateway, so one must be named where there are several.
