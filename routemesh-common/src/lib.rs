@@ -2,18 +2,21 @@
 //!
 //! Types and tables only: no logic, no allocation, no `std`. Addresses are 16 bytes in network
 //! byte order, IPv4 as IPv4-mapped IPv6 (RFC 4291 §2.5.5.2); every other integer is in the
-//! machine's own order. Change a type here and [`ABI_VERSION`] changes with it, because a
-//! running kernel may hold maps of the old shape.
+//! machine's own order. A type that is defined otherwise gives its maps another [`layout`], because
+//! a running kernel may hold maps of the old one.
 #![no_std]
 
 pub mod bench;
+mod layout;
 mod maps;
 mod outcome;
 
+pub use layout::layout;
 pub use maps::*;
 pub use outcome::{OUTCOME_ROOM, Outcome, Verdict};
 
-/// The version of the map layout; part of the directory in which maps and links are pinned.
+/// Part of every [`layout`]: to be raised where maps mean something else though no type of their
+/// entries says so.
 pub const ABI_VERSION: u32 = 2;
 
 /// Program names, each within the kernel's 15 characters.
@@ -22,8 +25,6 @@ pub mod programs {
     pub const TC: &str = "rm_tc";
     /// XDP of uplinks.
     pub const XDP: &str = "rm_xdp";
-    /// Of sockets of this host's processes, by what is about to be done to one: `rm_connect4` and so on.
-    pub const SOCKETS: [&str; 4] = ["rm_connect4", "rm_connect6", "rm_sendmsg4", "rm_sendmsg6"];
 }
 
 /// Globals that the loader writes before the programs are verified.
@@ -31,6 +32,4 @@ pub mod globals {
     /// `u32`: route counters per CPU, so the length of [`crate::map_names::ROUTE_COUNTERS`] over
     /// the number of possible CPUs.
     pub const ROUTE_SLOTS: &str = "ROUTE_SLOTS";
-    /// `u64`: cookie of the network namespace whose sockets are this host's.
-    pub const NETWORK_NAMESPACE: &str = "NETWORK_NAMESPACE";
 }

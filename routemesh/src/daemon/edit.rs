@@ -157,7 +157,7 @@ impl Daemon {
 }
 
 /// The route an edit asks for.
-fn route(edit: &RouteEdit) -> Result<Route, Error> {
+pub(super) fn route(edit: &RouteEdit) -> Result<Route, Error> {
     let action = match (edit.via, edit.blackhole) {
         (Some(via), false) => Action::Via {
             via,

@@ -110,6 +110,8 @@ pub struct Daemon {
     trials: Trials,
     /// Where the next hop in each slot leads; what is reachable is in the kernel.
     hops: BTreeMap<u32, Result<NextHop, Unreachable>>,
+    /// Next hops of a daemon before, that have not been recognized yet.
+    found_hops: BTreeMap<u32, NextHop>,
     started: Started,
     rounds: Rounds,
     generation: u64,
@@ -134,19 +136,6 @@ struct Actual {
     /// mode is changed.
     refused: BTreeMap<(u32, Hook), String>,
     tx_ports: BTreeSet<u32>,
-    sockets: Sockets,
-}
-
-/// Whether the sockets of this host's processes are guarded.
-#[derive(Default)]
-enum Sockets {
-    /// It is not known: an earlier daemon may have left a guard.
-    #[default]
-    Unknown,
-    Guarded,
-    Free,
-    /// The guard could not be had, and why; it is not tried again.
-    Refused(String),
 }
 
 struct Started {
@@ -165,30 +154,46 @@ struct Rounds {
 }
 
 impl Daemon {
-    /// Takes a configuration and a loaded datapath. Nothing is attached before the first
-    /// [`Self::sync`].
+    /// Takes a configuration and a loaded datapath, with what that knows from a daemon before.
+    /// Nothing is attached before the first [`Self::sync`].
+    ///
+    /// # Errors
+    /// When the maps cannot be read.
     fn new(
         origin: Origin,
         config: Config,
         world: Arc<World>,
-        datapath: Datapath,
+        mut datapath: Datapath,
         journal: Journal,
-    ) -> Self {
+    ) -> Result<Self> {
+        let contents = datapath.contents()?;
+        let rows = Rows::found(&contents.interfaces, &world);
         let mut table = Table::new(config.limits.routes);
+        table.take_over(&contents.routes, datapath.route_epoch());
         table.set_file(&config.routes);
-        Self {
+        datapath.clear_other_counters(&contents.records(), |row| rows.is_in_use(row))?;
+        Ok(Self {
             origin,
             route_limit: config.limits.routes,
             config,
             world,
             datapath,
-            rows: Rows::default(),
+            rows,
             plan: Plan::default(),
-            actual: Actual::default(),
+            actual: Actual {
+                interfaces: contents.interfaces,
+                endpoints: contents.endpoints,
+                peers: contents.peers,
+                networks: contents.networks,
+                tunnel: Some(contents.tunnel),
+                tx_ports: contents.tx_ports,
+                ..Actual::default()
+            },
             table,
             journal,
             trials: Trials::default(),
             hops: BTreeMap::new(),
+            found_hops: contents.next_hops,
             started: Started {
                 at: Instant::now(),
                 clock: SystemTime::now(),
@@ -197,7 +202,7 @@ impl Daemon {
             generation: 0,
             edited: Arc::default(),
             changed: Arc::default(),
-        }
+        })
     }
 
     /// What next hops are resolved against.

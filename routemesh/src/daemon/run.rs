@@ -21,6 +21,7 @@ use super::{
     settle::settle,
     supervisor::{self, Supervisor},
     trial::{self, Trials},
+    tunnels,
 };
 use crate::{
     api::{Control as _, SharedControl},
@@ -75,7 +76,9 @@ async fn serve(options: &Options) -> Result<()> {
         Some(address) => Some(listen(address).await?),
         None => None,
     };
-    let (follower, world) = Follower::start().await?;
+    let (journal, routes) = Journal::open(&options.socket)?;
+    let ends = tunnels::ends_of(&config.routes, &routes);
+    let (follower, world) = Follower::start(ends).await?;
     if options.origin.is_used() {
         warn_of_problems(&config, &world);
     }
@@ -85,8 +88,7 @@ async fn serve(options: &Options) -> Result<()> {
     } else {
         None
     };
-    let (journal, routes) = Journal::open(&options.socket)?;
-    let mut daemon = Daemon::new(options.origin.clone(), config, world, datapath, journal);
+    let mut daemon = Daemon::new(options.origin.clone(), config, world, datapath, journal)?;
     daemon.take_over(&routes);
     daemon.trials = Trials::new(options);
     daemon.take_up(trial);
@@ -225,7 +227,8 @@ async fn passed(time: Option<Duration>) {
 /// Another follower in place of one whose socket failed.
 async fn restarted(daemon: &Mutex<Daemon>, error: &anyhow::Error) -> Result<Follower> {
     tracing::warn!("{error:#}; starting over");
-    let (follower, world) = Follower::start().await?;
+    let ends = lock(daemon).tunnel_ends();
+    let (follower, world) = Follower::start(ends).await?;
     lock(daemon).set_world(world);
     Ok(follower)
 }

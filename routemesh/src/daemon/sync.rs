@@ -51,10 +51,11 @@ impl Daemon {
         self.sync_endpoints(&mut failures);
         self.sync_tunnel_settings(&mut failures);
         self.sync_routes(&mut failures);
+        failures.note(self.datapath.maps_filled());
         self.sync_hooks(&mut failures);
-        self.sync_sockets(&mut failures);
         self.sync_tx_ports(&mut failures);
         self.forget_interfaces(&mut failures);
+        failures.note(self.datapath.forget_other_maps());
         self.end_round(begun, failures);
     }
 
@@ -140,6 +141,7 @@ impl Daemon {
 
     /// Resolves the next hops in use, and notes which became reachable or ceased to be.
     fn sync_hops(&mut self, failures: &mut Failures) {
+        self.settle_hops();
         let mut turned = BTreeSet::new();
         for (slot, resolved) in self.resolved_anew() {
             let was_reachable = matches!(self.hops.get(&slot), Some(Ok(_)));
@@ -155,6 +157,30 @@ impl Daemon {
             self.hops.insert(slot, resolved);
         }
         self.table.hops_changed(&turned);
+    }
+
+    /// Recognizes next hops that routes in the kernel lead to since a daemon before, so that such
+    /// a route need not change.
+    fn settle_hops(&mut self) {
+        if self.found_hops.is_empty() {
+            return;
+        }
+        let mut found: BTreeMap<_, Vec<u32>> = BTreeMap::new();
+        for (slot, hop) in &self.found_hops {
+            found.entry(hops::identity(hop)).or_default().push(*slot);
+        }
+        let mut moves = BTreeMap::new();
+        for (slot, resolved) in self.resolved_anew() {
+            let like = resolved.ok().map(|hop| hops::identity(&hop));
+            let like = like.and_then(|identity| found.get_mut(&identity)?.pop());
+            if let Some(occupied) = like
+                && let Some(hop) = self.found_hops.remove(&occupied)
+            {
+                moves.insert(slot, occupied);
+                self.hops.insert(occupied, Ok(hop));
+            }
+        }
+        self.table.settle_hops(&moves);
     }
 
     /// Next hops that lead elsewhere than they did, by slot.
@@ -189,6 +215,7 @@ impl Daemon {
 
     /// Next hops that no route is to use need not be resolved.
     fn forget_hops(&mut self) {
+        self.found_hops.clear();
         let table = &self.table;
         self.hops
             .retain(|slot, _| table.hops().key(*slot).is_some());

@@ -7,16 +7,12 @@ use std::{
 
 use routemesh_common::{Family, NetworkId, NetworkUse, NextHop, Shim};
 
-use super::{Daemon, Sockets, sync::Failures};
+use super::{Daemon, edit, sync::Failures};
 use crate::{
-    api::{Link, LinkRole},
-    model::{Mode, unmapped},
-    reconcile::diff,
+    api::{Link, LinkRole, RouteEdit},
+    model::{Mode, Route, unmapped},
+    reconcile::{diff, hops::HopKey},
 };
-
-/// What it means that sockets are not guarded, and what to do.
-const UNGUARDED: &str = "processes of this host can forge its tunnel packets: see 'Who is believed' \
-                         in docs/tunnels.md";
 
 impl Daemon {
     /// Tells the kernel which tunnel packets are ours.
@@ -45,38 +41,6 @@ impl Daemon {
         let mut wider = diff(&self.networks(), &self.actual.networks).set;
         wider.retain(|(id, of)| *of == NetworkUse::ANY || !self.actual.networks.contains_key(id));
         self.set_networks(wider, failures);
-    }
-
-    /// While there are peers, keeps processes without privileges from sending them tunnel packets.
-    /// Where it cannot, all else goes on, with a warning.
-    pub(super) fn sync_sockets(&mut self, failures: &mut Failures) {
-        let wanted = !self.actual.peers.is_empty();
-        match (&self.actual.sockets, wanted) {
-            (Sockets::Unknown | Sockets::Free, true) => {
-                self.actual.sockets = match self.datapath.guard_sockets() {
-                    Ok(()) => Sockets::Guarded,
-                    Err(error) => {
-                        tracing::warn!("{error:#}; {UNGUARDED}");
-                        Sockets::Refused(format!("{error:#}"))
-                    }
-                };
-            }
-            (Sockets::Unknown | Sockets::Guarded, false) => {
-                if failures.note(self.datapath.release_sockets()) {
-                    self.actual.sockets = Sockets::Free;
-                }
-            }
-            (Sockets::Guarded | Sockets::Refused(_), true)
-            | (Sockets::Free | Sockets::Refused(_), false) => {}
-        }
-    }
-
-    /// That sockets are not guarded, and why.
-    pub(super) fn unguarded(&self) -> Option<String> {
-        match &self.actual.sockets {
-            Sockets::Refused(why) => Some(format!("{why}; {UNGUARDED}")),
-            Sockets::Unknown | Sockets::Guarded | Sockets::Free => None,
-        }
     }
 
     /// Leaves to the kernel what is of no network of ours now.
@@ -132,10 +96,8 @@ impl Daemon {
 
     /// Addresses of other ends of tunnels, to which the kernel's paths are followed.
     pub(super) fn tunnel_ends(&self) -> BTreeSet<IpAddr> {
-        let keys = self.table.hops().iter().map(|(_, key)| key);
-        keys.filter(|key| key.mode != Mode::Direct)
-            .map(|key| key.via)
-            .collect()
+        let keys = self.table.hops().iter();
+        keys.filter_map(|(_, key)| end(key)).collect()
     }
 
     /// Stations that packets go to, whose MACs the kernel should know.
@@ -176,6 +138,20 @@ impl Daemon {
             })
             .collect()
     }
+}
+
+/// Addresses of other ends of tunnels, of the file's routes and of the clients'. The paths to them
+/// are to be known before the first round, in which routes without one would be removed.
+pub(super) fn ends_of(file: &[Route], edits: &[RouteEdit]) -> BTreeSet<IpAddr> {
+    let clients = edits.iter().filter_map(|edit| edit::route(edit).ok());
+    let keys = clients.filter_map(|route| HopKey::of(&route));
+    let keys = file.iter().filter_map(HopKey::of).chain(keys);
+    keys.filter_map(|key| end(&key)).collect()
+}
+
+/// The other end, where a next hop may be one of a tunnel.
+fn end(key: &HopKey) -> Option<IpAddr> {
+    (key.mode != Mode::Direct).then_some(key.via)
 }
 
 /// The underlay address of the host that a next hop is.

@@ -1,6 +1,9 @@
 //! Counters, read through memory mappings: one system call for a million of them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use anyhow::Result;
 use aya::maps::{Map, MapData};
@@ -8,12 +11,13 @@ use routemesh_common::{Counter, OUTCOME_ROOM, OUTCOME_SLOTS, Outcome};
 
 use super::mapping::{Mapping, array};
 
-/// The two counter maps, each of one stretch per CPU.
+/// The two counter maps, each of one stretch per CPU; and one more that the kernel does not
+/// write, for what was counted in other maps before.
 pub(super) struct Counters {
     outcomes: MapData,
     routes: MapData,
     route_slots: usize,
-    cpus: usize,
+    stretches: usize,
 }
 
 /// One outcome counter.
@@ -40,23 +44,28 @@ impl RouteReadings {
 }
 
 impl Counters {
+    /// Stretches of each map.
+    pub(super) const fn stretches(cpus: u32) -> u32 {
+        cpus + 1
+    }
+
     pub(super) fn new(outcomes: Map, routes: Map, route_slots: u32, cpus: u32) -> Result<Self> {
         Ok(Self {
             outcomes: array(outcomes)?,
             routes: array(routes)?,
             route_slots: route_slots as usize,
-            cpus: cpus as usize,
+            stretches: Self::stretches(cpus) as usize,
         })
     }
 
     pub(super) fn routes(&self) -> Result<RouteReadings> {
-        let mapping = mapped(&self.routes, self.route_slots * self.cpus)?;
+        let mapping = mapped(&self.routes, self.route_slots * self.stretches)?;
         Ok(RouteReadings(summed(&mapping, self.route_slots)))
     }
 
     pub(super) fn outcomes(&self) -> Result<Vec<OutcomeReading>> {
         let slots = OUTCOME_SLOTS as usize;
-        let summed = summed(&mapped(&self.outcomes, slots * self.cpus)?, slots);
+        let summed = summed(&mapped(&self.outcomes, slots * self.stretches)?, slots);
         let rows = summed.chunks(OUTCOME_ROOM as usize);
         Ok((0..)
             .zip(rows)
@@ -78,15 +87,37 @@ impl Counters {
         if slots.is_empty() {
             return Ok(());
         }
-        let mapping = mapped(&self.routes, self.route_slots * self.cpus)?;
-        for stretch in mapping.entries().chunks_exact(self.route_slots * 2) {
-            for slot in slots {
-                let at = *slot as usize * 2;
-                stretch[at].store(0, Ordering::Relaxed);
-                stretch[at + 1].store(0, Ordering::Relaxed);
-            }
-        }
+        let mapping = mapped(&self.routes, self.route_slots * self.stretches)?;
+        clear(&mapping, self.route_slots, slots);
         Ok(())
+    }
+
+    /// Clears the counters of all routes but those with `kept` slots.
+    pub(super) fn clear_other_routes(&self, kept: &BTreeSet<u32>) -> Result<()> {
+        let counted = (0..).zip(self.routes()?.0);
+        let left = counted
+            .filter(|(slot, counter)| *counter != Counter::default() && !kept.contains(slot));
+        self.clear_routes(&left.map(|(slot, _)| slot).collect::<Vec<u32>>())
+    }
+
+    /// Clears the rows of outcome counters that are not `kept`.
+    pub(super) fn clear_rows(&self, kept: impl Fn(u32) -> bool) -> Result<()> {
+        let slots = OUTCOME_SLOTS as usize;
+        let mapping = mapped(&self.outcomes, slots * self.stretches)?;
+        let left = (0..OUTCOME_SLOTS).filter(|slot| !kept(slot / OUTCOME_ROOM));
+        clear(&mapping, slots, &left.collect::<Vec<u32>>());
+        Ok(())
+    }
+}
+
+/// Sets some counters to zero, in each stretch of `length`.
+fn clear(mapping: &Mapping<AtomicU64>, length: usize, slots: &[u32]) {
+    for stretch in mapping.entries().chunks_exact(length * 2) {
+        for slot in slots {
+            let at = *slot as usize * 2;
+            stretch[at].store(0, Ordering::Relaxed);
+            stretch[at + 1].store(0, Ordering::Relaxed);
+        }
     }
 }
 

@@ -1,45 +1,48 @@
 //! The kernel programs and their maps. Nothing outside this module names aya.
 //!
 //! Maps and links are pinned below a directory of the BPF file system, so that forwarding
-//! outlives the process. A new process loads programs and maps of its own, fills the maps, and
-//! then swaps the programs of the links it finds there: packets see the old tables or the new.
+//! outlives the process. A new process goes on with the maps it finds there, where they are as it
+//! would make them; else it fills new ones. Then it swaps the programs of the links: packets see
+//! the old tables or the new.
 
 mod attach;
 mod capabilities;
 mod clsact;
+mod contents;
 mod counters;
 mod detach;
 mod grace;
+mod load;
 mod log;
 mod mapping;
 mod pins;
 mod qdisc;
 mod routes;
-mod sockets;
+mod sets;
+mod shape;
 mod test_run;
 
-use std::{net::IpAddr, path::Path};
+use std::{collections::BTreeSet, net::IpAddr};
 
 use anyhow::{Context as _, Result};
 use aya::{
-    Ebpf, EbpfLoader,
+    Ebpf,
     maps::{Array, HashMap, Map, MapData, MapError, xdp::DevMapHash},
-    util::nr_cpus,
 };
 use routemesh_common::{
     ENDPOINT_SLOTS, Endpoint, INTERFACE_SLOTS, Interface, NEXT_HOP_SLOTS, NetworkId, NetworkUse,
-    NextHop, OUTCOME_SLOTS, PEER_SLOTS, TunnelSettings, globals, map_names,
+    NextHop, PEER_SLOTS, TunnelSettings, map_names,
 };
 
-use self::{counters::Counters, pins::Pins, routes::Routes};
-use crate::{api::MapFill, model::mapped, reconcile::fib};
+use self::{counters::Counters, load::MapSet, pins::Pins, routes::Routes};
+use crate::{api::MapFill, model::mapped};
 
 pub use attach::{Attached, Hook};
+pub use contents::Contents;
 pub use counters::{OutcomeReading, RouteReadings};
 pub use detach::{Detached, detach_all};
 pub use grace::grace_period;
 pub use log::KernelLog;
-pub use routes::Found;
 pub use test_run::{Arrival, Decision, Run};
 
 /// The object with the programs, as built for this binary.
@@ -49,6 +52,7 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/da
 pub struct Datapath {
     ebpf: Ebpf,
     pins: Pins,
+    set: MapSet,
     routes: Routes,
     next_hops: Array<MapData, NextHop>,
     peers: HashMap<MapData, [u8; 16], u8>,
@@ -61,53 +65,6 @@ pub struct Datapath {
 }
 
 impl Datapath {
-    /// Loads maps and program with room for `route_limit` routes, and takes `directory`, below
-    /// which maps and links are pinned. Nothing is attached yet, and XDP's program is loaded when
-    /// it is. The programs log only where
-    /// `log` says so.
-    ///
-    /// # Errors
-    /// What the kernel refused. What is attached already is left as it is.
-    pub fn load(directory: &Path, route_limit: u32, log: bool) -> Result<Self> {
-        capabilities::check()?;
-        let pins = Pins::open(directory)?;
-        let cpus = nr_cpus().map_err(|(path, error)| anyhow::anyhow!("read {path}: {error}"))?;
-        let cpus = u32::try_from(cpus).context("count CPUs")?;
-        let slots = fib::slots(route_limit);
-        let mut ebpf = EbpfLoader::new()
-            .btf(None)
-            .map_max_entries(map_names::ROUTES, slots)
-            .map_max_entries(map_names::ROUTE_RECORDS, slots)
-            .map_max_entries(map_names::OUTCOMES, OUTCOME_SLOTS * cpus)
-            .map_max_entries(map_names::ROUTE_COUNTERS, slots * cpus)
-            .override_global(globals::ROUTE_SLOTS, &slots, true)
-            .override_global(globals::NETWORK_NAMESPACE, &sockets::namespace(), true)
-            .override_global(aya_log::LEVEL, if log { &log::ON } else { &log::OFF }, true)
-            .load(OBJECT)
-            .context("load the kernel programs' maps")?;
-        let counters = Counters::new(
-            take(&mut ebpf, map_names::OUTCOMES)?,
-            take(&mut ebpf, map_names::ROUTE_COUNTERS)?,
-            slots,
-            cpus,
-        )?;
-        let mut datapath = Self {
-            routes: Routes::new(&mut ebpf, slots)?,
-            next_hops: typed(&mut ebpf, map_names::NEXT_HOPS)?,
-            peers: typed(&mut ebpf, map_names::PEERS)?,
-            network_ids: typed(&mut ebpf, map_names::NETWORK_IDS)?,
-            tunnel_settings: typed(&mut ebpf, map_names::TUNNEL_SETTINGS)?,
-            endpoints: typed(&mut ebpf, map_names::ENDPOINTS)?,
-            interfaces: typed(&mut ebpf, map_names::INTERFACES)?,
-            tx_ports: typed(&mut ebpf, map_names::TX_PORTS)?,
-            counters,
-            pins,
-            ebpf,
-        };
-        datapath.load_program(Hook::Tc)?;
-        Ok(datapath)
-    }
-
     /// The programs' log. Wants a tokio runtime around it.
     ///
     /// # Errors
@@ -252,6 +209,20 @@ impl Datapath {
     /// When the map cannot be written.
     pub fn clear_route_counters(&self, slots: &[u32]) -> Result<()> {
         self.counters.clear_routes(slots)
+    }
+
+    /// Sets the counters to zero that a daemon before left of what is no more: of all routes but
+    /// those in the slots `routes`, and of all interfaces' rows but those that `rows` keeps.
+    ///
+    /// # Errors
+    /// When a map cannot be read.
+    pub fn clear_other_counters(
+        &self,
+        routes: &BTreeSet<u32>,
+        rows: impl Fn(u32) -> bool,
+    ) -> Result<()> {
+        self.counters.clear_other_routes(routes)?;
+        self.counters.clear_rows(rows)
     }
 
     /// Capacities of the maps whose entries come and go; the entries are the caller's to know.

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -12,17 +12,21 @@ use nix::{
     mount::{MsFlags, mount},
     sys::statfs::{BPF_FS_MAGIC, statfs},
 };
-use routemesh_common::ABI_VERSION;
 
-use super::Hook;
+use super::{Hook, sets::Sets};
 
 /// Where the BPF file system is, by convention.
 const BPFFS: &str = "/sys/fs/bpf";
 
-/// A directory of ours: `links/HOOK-IFINDEX` and `links/PROGRAM`, below the version of the maps' layout.
+/// How what is below is arranged. Every build finds the links of every other there, whatever
+/// their maps are like: a hook never has two programs of ours.
+const ARRANGEMENT: &str = "v1";
+
+/// A directory of ours: `links/HOOK-IFINDEX`, and the [`Sets`] of maps.
 #[derive(Debug)]
 pub(super) struct Pins {
     links: PathBuf,
+    sets: Sets,
     /// Held by the daemon whose directory it is: another's would take its links over.
     _lock: Option<File>,
 }
@@ -31,36 +35,34 @@ impl Pins {
     /// Makes the directory, with the BPF file system below it where that is not mounted yet.
     ///
     /// # Errors
-    /// When it cannot be made, is on another kind of file system, or belongs to someone else:
-    /// who can write there can put programs of their own in our place. And when another daemon
-    /// has it.
+    /// When it cannot be made, is on another kind of file system, or belongs to someone else.
+    /// And when another daemon has it.
     pub(super) fn open(directory: &Path) -> Result<Self> {
         mount_bpffs(directory)?;
         make(directory)?;
-        let owner = fs::metadata(directory)
-            .with_context(|| format!("look at {}", directory.display()))?
-            .uid();
-        if owner != nix::unistd::geteuid().as_raw() {
-            bail!(
-                "{} belongs to user {owner}: remove it, or name another directory with --bpffs",
-                directory.display()
-            );
-        }
+        keep_to_ourselves(directory)?;
         let pins = Self {
             _lock: Some(lock(directory)?),
             ..Self::at(directory)
         };
-        make(&version(directory))?;
+        make(&directory.join(ARRANGEMENT))?;
         make(&pins.links)?;
         Ok(pins)
     }
 
     /// The directory as it is, made or not.
     pub(super) fn at(directory: &Path) -> Self {
+        let below = directory.join(ARRANGEMENT);
         Self {
-            links: version(directory).join("links"),
+            links: below.join("links"),
+            sets: Sets::at(below.join("maps")),
             _lock: None,
         }
+    }
+
+    /// The sets of maps.
+    pub(super) fn sets(&self) -> &Sets {
+        &self.sets
     }
 
     /// Where the link of `hook` on the interface is pinned.
@@ -68,12 +70,7 @@ impl Pins {
         self.links.join(format!("{}-{ifindex}", hook.name()))
     }
 
-    /// Where the link of a program for sockets is pinned.
-    pub(super) fn socket(&self, program: &str) -> PathBuf {
-        self.links.join(program)
-    }
-
-    /// The links that are pinned, of interfaces.
+    /// The links that are pinned.
     ///
     /// # Errors
     /// When the directory cannot be read.
@@ -98,9 +95,24 @@ fn parse(name: &str) -> Option<(Hook, u32)> {
     Some((hook, ifindex.parse().ok()?))
 }
 
-/// The part of the directory that is of this layout of the maps.
-fn version(directory: &Path) -> PathBuf {
-    directory.join(format!("v{ABI_VERSION}"))
+/// Refuses a directory of someone else, and closes ours to all others: who can write there can
+/// put programs of their own in our place, and anyone can make a directory in the BPF file system.
+fn keep_to_ourselves(directory: &Path) -> Result<()> {
+    let found = fs::symlink_metadata(directory)
+        .with_context(|| format!("look at {}", directory.display()))?;
+    let hint = "remove it, or name another directory with --bpffs";
+    if !found.is_dir() {
+        bail!("{} is no directory: {hint}", directory.display());
+    }
+    if found.uid() != nix::unistd::geteuid().as_raw() {
+        let owner = found.uid();
+        bail!("{} belongs to user {owner}: {hint}", directory.display());
+    }
+    if found.mode() & 0o077 != 0 {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("close {} to others", directory.display()))?;
+    }
+    Ok(())
 }
 
 fn mount_bpffs(directory: &Path) -> Result<()> {

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     model::{Prefix, mapped, unmapped},
-    reconcile::fib::{Place, Step},
+    reconcile::fib::{Answer, Place, Step},
 };
 
 /// The trie, the records it leads to, and the epoch.
@@ -37,15 +37,6 @@ pub(super) struct Routes {
     settled: u64,
     /// What is mapped: programs that are loaded later name these maps.
     _arrays: [MapData; 2],
-}
-
-/// A record that an earlier daemon left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// Where it is.
-    pub place: Place,
-    /// What it answers. Where that is no route of its own, the record is to be removed.
-    pub route: Route,
 }
 
 impl Routes {
@@ -117,6 +108,13 @@ impl Routes {
         }
     }
 
+    /// Whether the trie leads to the record for exactly its prefix.
+    fn leads_to(&self, place: Place) -> bool {
+        // Of all prefixes no longer than the key's the longest is found.
+        let slot = self.trie.get(&trie_key(place.dst), 0);
+        slot.is_ok_and(|slot| slot == place.slot)
+    }
+
     fn remove(&mut self, place: Place) -> Result<()> {
         gone(self.trie.remove(&trie_key(place.dst)))
             .with_context(|| format!("remove route {}", place.dst))?;
@@ -172,7 +170,7 @@ impl SharedRecord {
         bytemuck::cast(words)
     }
 
-    fn found(&self, slot: u32, epoch: u64) -> Option<Found> {
+    fn found(&self, slot: u32, epoch: u64) -> Option<Answer> {
         if self.used.load(Ordering::Acquire) == 0 {
             return None;
         }
@@ -185,7 +183,7 @@ impl SharedRecord {
             length
         };
         let dst = Prefix::around(address, u8::try_from(length).ok()?).ok()?;
-        Some(Found {
+        Some(Answer {
             place: Place { slot, dst },
             route: self.read(epoch),
         })
@@ -257,13 +255,20 @@ impl Datapath {
     }
 
     /// All that is in the maps, by slot, as packets see it at present. What an earlier daemon had
-    /// staged and not put into force is taken back first: call this before any change.
-    pub fn recover_routes(&mut self) -> impl Iterator<Item = Found> {
-        let epoch = self.routes.epoch();
-        let records = (0..).zip(self.routes.records.entries());
+    /// staged and not put into force is taken back first, and a record freed that the trie does not
+    /// lead to, or no more: call this before any change.
+    pub fn recover_routes(&mut self) -> impl Iterator<Item = Answer> {
+        let routes = &self.routes;
+        let epoch = routes.epoch();
+        let records = (0..).zip(routes.records.entries());
         records.filter_map(move |(slot, record)| {
             record.unstage(epoch);
-            record.found(slot, epoch)
+            let found = record.found(slot, epoch)?;
+            if !found.route.is_own() && !routes.leads_to(found.place) {
+                record.used.store(0, Ordering::Release);
+                return None;
+            }
+            Some(found)
         })
     }
 }

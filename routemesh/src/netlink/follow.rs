@@ -63,6 +63,7 @@ impl Follow {
     }
 
     pub(super) async fn run(mut self) -> Result<()> {
+        self.watch()?;
         loop {
             tokio::select! {
                 burst = self.events.burst() => self.absorb(burst?).await?,

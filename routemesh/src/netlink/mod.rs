@@ -36,13 +36,13 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Subscribes to changes and reads what is there.
+    /// Subscribes to changes and reads what is there, with the paths to the addresses `watched`.
     ///
     /// # Errors
     ///
     /// If the kernel refuses a socket or a read, or its tables would not stay still for one.
-    pub async fn start() -> Result<(Self, Arc<World>)> {
-        Self::with_receive_buffer(RECEIVE_BUFFER).await
+    pub async fn start(watched: BTreeSet<IpAddr>) -> Result<(Self, Arc<World>)> {
+        Self::with_receive_buffer(watched, RECEIVE_BUFFER).await
     }
 
     /// The same, with room for that many bytes of messages not yet read. Tests make it small, to
@@ -51,16 +51,20 @@ impl Follower {
     /// # Errors
     ///
     /// As [`Follower::start`].
-    pub async fn with_receive_buffer(bytes: usize) -> Result<(Self, Arc<World>)> {
+    pub async fn with_receive_buffer(
+        watched: BTreeSet<IpAddr>,
+        bytes: usize,
+    ) -> Result<(Self, Arc<World>)> {
         let events = Events::subscribe(bytes)?;
         let requests = Requests::open()?;
-        let world = requests
+        let mut world = requests
             .world()
             .await?
             .context("read the kernel's tables: they changed under every attempt")?;
+        world.paths = requests.paths(&watched).await?;
         let told = Arc::new(world.clone());
         let (publish, current) = watch::channel(Arc::clone(&told));
-        let (watch, watched) = watch::channel(BTreeSet::new());
+        let (watch, watched) = watch::channel(watched);
         let follow = Follow::new((events, requests.clone()), world, publish, watched);
         let follower = Self {
             current,

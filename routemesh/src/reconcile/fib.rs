@@ -31,6 +31,15 @@ pub struct Place {
     pub dst: Prefix,
 }
 
+/// What a record answers at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The record.
+    pub place: Place,
+    /// What it answers. Where that is no route of its own, the record is to be removed.
+    pub route: Route,
+}
+
 /// What is to be done to a record before the next table is put into force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -105,6 +114,28 @@ impl Fib {
             resting: Vec::new(),
             slots: RecordSlots::up_to(slots(route_limit)),
         }
+    }
+
+    /// Takes the records of a daemon before, as they answer at `epoch`. Only an empty one may.
+    pub fn take_over(&mut self, records: &[Answer], epoch: u64) {
+        for Answer { place, route } in records {
+            let Place { slot, dst } = *place;
+            self.records.insert(
+                dst,
+                Record {
+                    slot,
+                    route: *route,
+                },
+            );
+            *self.lengths.entry(key(dst)).or_default() += 1;
+            if route.is_own() {
+                self.own += 1;
+            } else {
+                self.leaving.insert(dst, epoch);
+            }
+        }
+        let slots = records.iter().map(|record| record.place.slot);
+        self.slots.occupy(&slots.collect());
     }
 
     /// The route in force for exactly this prefix.

@@ -201,11 +201,16 @@ pub fn owns(world: &World, address: IpAddr) -> bool {
         .any(|interface| interface.addresses.iter().any(|own| own.addr() == address))
 }
 
-/// Whether two descriptions of a next hop may take one another's place while packets use them:
-/// they differ only in what the kernel's map replaces at once.
+/// Whether two descriptions of a next hop may take one another's place while packets use them.
 #[must_use]
 pub fn is_same(one: &NextHop, other: &NextHop) -> bool {
-    let settled = |hop: &NextHop| NextHop {
+    identity(one) == identity(other)
+}
+
+/// A next hop without what the kernel's map replaces at once.
+#[must_use]
+pub fn identity(hop: &NextHop) -> Vec<u8> {
+    let settled = NextHop {
         dst_mac: [0; 6],
         resolved: 0,
         src_mac: [0; 6],
@@ -213,7 +218,7 @@ pub fn is_same(one: &NextHop, other: &NextHop) -> bool {
         mtu: 0,
         ..*hop
     };
-    settled(one) == settled(other)
+    bytemuck::bytes_of(&settled).to_vec()
 }
 
 /// Every link has the link-local gateway, so one must be named where there are several.

@@ -60,18 +60,39 @@ pub struct Plan {
 pub struct Rows(Vec<String>);
 
 impl Rows {
+    /// The rows that interfaces have from a daemon before.
+    #[must_use]
+    pub fn found(interfaces: &BTreeMap<u32, Interface>, world: &World) -> Self {
+        let mut names = Vec::new();
+        for (index, interface) in interfaces {
+            let pair = (interface.row / ROWS_EACH) as usize;
+            let known = world.interfaces.get(index);
+            if let (Some(known), 0, 1..) = (known, interface.port, pair) {
+                names.resize(names.len().max(pair), String::new());
+                names[pair - 1].clone_from(&known.name);
+            }
+        }
+        Self(names)
+    }
+
     /// The first row of an interface; those beyond the last pair share the first.
     pub fn of(&mut self, name: &str) -> u32 {
-        let at = self.0.iter().position(|known| known == name);
-        let pair = at.unwrap_or_else(|| {
-            self.0.push(name.to_owned());
-            self.0.len() - 1
-        }) as u32
-            + 1;
+        let known = |wanted: &str| self.0.iter().position(|known| known == wanted);
+        let at = known(name).or_else(|| known("")).unwrap_or(self.0.len());
+        self.0.resize(self.0.len().max(at + 1), String::new());
+        name.clone_into(&mut self.0[at]);
+        let pair = at as u32 + 1;
         if (pair + 1) * ROWS_EACH > OUTCOME_ROWS {
             return 0;
         }
         pair * ROWS_EACH
+    }
+
+    /// Whether a row is some interface's, or the common one.
+    #[must_use]
+    pub fn is_in_use(&self, row: u32) -> bool {
+        let pair = (row / ROWS_EACH) as usize;
+        pair == 0 || self.0.get(pair - 1).is_some_and(|name| !name.is_empty())
     }
 
     /// The interface a row is of, and which of its rows it is.

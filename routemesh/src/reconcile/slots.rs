@@ -1,6 +1,6 @@
 //! Slots of next hops and of route records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::hops::HopKey;
 
@@ -55,6 +55,24 @@ impl Slots {
         self.by_slot.insert(renewed, (key, users));
         self.retired.push(slot);
         Some(renewed)
+    }
+
+    /// Keeps slots from being given out: routes in the kernel use them, of a daemon before.
+    pub(super) fn occupy(&mut self, slots: &BTreeSet<u32>) {
+        self.retired.extend(slots);
+        self.free.extend(gaps(slots));
+        self.next = slots.last().copied().unwrap_or_default();
+    }
+
+    /// Moves a next hop, with all its routes, to a slot that is occupied.
+    pub(super) fn settle(&mut self, slot: u32, occupied: u32) {
+        let Some((key, users)) = self.by_slot.remove(&slot) else {
+            return;
+        };
+        self.by_key.insert(key.clone(), occupied);
+        self.by_slot.insert(occupied, (key, users));
+        self.retired.retain(|retired| *retired != occupied);
+        self.retired.push(slot);
     }
 
     /// The kernel has no route that uses a retired slot: once the packets under way are done, it
@@ -137,10 +155,22 @@ impl RecordSlots {
         self.free.extend(slots);
     }
 
+    /// Keeps slots from being given out that are in use already.
+    pub(super) fn occupy(&mut self, slots: &BTreeSet<u32>) {
+        self.free.extend(gaps(slots));
+        self.next = slots.last().map_or(1, |last| last + 1);
+    }
+
     /// How many are free.
     pub(super) fn left(&self) -> usize {
         self.free.len() + (self.end - self.next) as usize
     }
+}
+
+/// Slots below the highest that are not among them.
+fn gaps(slots: &BTreeSet<u32>) -> impl Iterator<Item = u32> {
+    let highest = slots.last().copied().unwrap_or_default();
+    (1..highest).filter(|slot| !slots.contains(slot))
 }
 
 #[cfg(test)]
@@ -202,6 +232,43 @@ mod tests {
         assert_eq!([(); 3].map(|()| slots.take()), [Some(1), Some(2), None]);
         slots.give_back(&[1]);
         assert_eq!((slots.left(), slots.take(), slots.left()), (1, Some(1), 0));
+    }
+
+    #[test]
+    fn a_slot_in_use_since_before_is_not_given_out() {
+        let mut slots = Slots::default();
+        slots.occupy(&[2, 3].into());
+        let given = [1, 2, 3, 4].map(|host| slots.take(&key(&format!("10.0.{host}.1"))));
+        assert_eq!(given, [1, 4, 5, 6]);
+        slots.rest();
+        slots.reclaim();
+        assert!([2, 3].contains(&slots.take(&key("10.0.5.1"))));
+    }
+
+    #[test]
+    fn a_next_hop_settles_in_a_slot_of_before() {
+        let mut slots = Slots::default();
+        slots.occupy(&[7].into());
+        let a = key("192.168.1.2");
+        let slot = slots.take(&a);
+        slots.take(&a);
+        slots.settle(slot, 7);
+        assert_eq!((slots.key(slot), slots.key(7)), (None, Some(&a)));
+        slots.release(7);
+        assert_eq!(slots.take(&a), 7, "there was a second route");
+        slots.rest();
+        slots.reclaim();
+        assert!(!slots.free.contains(&7) && slots.free.contains(&slot));
+    }
+
+    #[test]
+    fn records_in_use_since_before_are_not_given_out() {
+        let mut records = RecordSlots::up_to(7);
+        records.occupy(&[2, 4].into());
+        assert_eq!(records.left(), 4);
+        let mut given = [(); 5].map(|()| records.take());
+        given.sort_unstable();
+        assert_eq!(given, [None, Some(1), Some(3), Some(5), Some(6)]);
     }
 
     #[test]

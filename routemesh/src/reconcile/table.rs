@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use routemesh_common::{self as common, Family, RouteKind};
 
 use super::{
-    fib::{Change, Fib, Step},
+    fib::{Answer, Change, Fib, Step},
     hops::HopKey,
     plan::HostRoute,
     slots::Slots,
@@ -149,6 +149,29 @@ impl Table {
             }
         }
         Some(renewed)
+    }
+
+    /// Takes what is in the kernel from a daemon before, as it answers at `epoch`. Only an empty
+    /// table may.
+    pub fn take_over(&mut self, records: &[Answer], epoch: u64) {
+        let direct = records
+            .iter()
+            .filter(|record| record.route.kind == RouteKind::DIRECT);
+        let slots = direct.map(|record| record.route.target);
+        self.hops.occupy(&slots.collect());
+        self.fib.take_over(records, epoch);
+        let own = records.iter().filter(|record| record.route.is_own());
+        self.dirty.extend(own.map(|record| record.place.dst));
+    }
+
+    /// Moves next hops, with all their routes, to slots that routes in the kernel lead to.
+    pub fn settle_hops(&mut self, moves: &BTreeMap<u32, u32>) {
+        for (slot, occupied) in moves {
+            self.hops.settle(*slot, *occupied);
+        }
+        for asked in self.file.values_mut().chain(self.cli.values_mut()) {
+            asked.0 = moves.get(&asked.0).copied().unwrap_or(asked.0);
+        }
     }
 
     /// What must be staged in the kernel so that it can go by this table. Then

@@ -1,14 +1,14 @@
 //! What a daemon has put into the kernel, and what is still there afterwards.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
 use aya::{
-    maps::loaded_maps,
+    maps::{MapInfo, loaded_maps},
     programs::{ProgramInfo, SchedClassifier, TcAttachType, loaded_programs},
     util::KernelVersion,
 };
@@ -172,6 +172,25 @@ fn contents(folder: &Path) -> Vec<PathBuf> {
             found
         })
         .collect()
+}
+
+/// The maps that are pinned under `folder`, each with its id.
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn pinned_maps(folder: &Path) -> Result<BTreeMap<PathBuf, u32>> {
+    let pins = contents(folder).into_iter();
+    let maps = pins.filter(|path| path.is_file() && parent(path) != Some("links"));
+    maps.map(|path| {
+        let info = MapInfo::from_pin(&path).with_context(|| path.display().to_string())?;
+        let id = info.id();
+        Ok((path, id))
+    })
+    .collect()
+}
+
+fn parent(path: &Path) -> Option<&str> {
+    path.parent()?.file_name()?.to_str()
 }
 
 /// Queueing disciplines that hold tc programs.

@@ -22,12 +22,14 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) async fn start() -> Self {
-        let (follower, world) = Follower::start().await.unwrap();
+        let (follower, world) = Follower::start([].into()).await.unwrap();
         Self { follower, world }
     }
 
     pub(crate) async fn with_receive_buffer(bytes: usize) -> Self {
-        let (follower, world) = Follower::with_receive_buffer(bytes).await.unwrap();
+        let (follower, world) = Follower::with_receive_buffer([].into(), bytes)
+            .await
+            .unwrap();
         Self { follower, world }
     }
 

@@ -290,7 +290,7 @@ fn what_was_followed_through_a_storm_is_what_there_is_to_read() {
                 .await
                 .unwrap();
             for _ in 0..10 {
-                let (_, there) = Follower::start().await.unwrap();
+                let (_, there) = Follower::start([].into()).await.unwrap();
                 let agreed = async { host.until(|world| *world == *there).await };
                 // The kernel may yet have changed something of its own accord.
                 if timeout(Duration::from_secs(2), agreed).await.is_ok() {
