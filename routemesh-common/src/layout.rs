@@ -23,6 +23,7 @@ const TYPES: &[(&str, &[&str])] = &[
     (map_names::TUNNEL_SETTINGS, &["TunnelSettings"]),
     (map_names::ENDPOINTS, &["Endpoint"]),
     (map_names::INTERFACES, &["Interface"]),
+    (map_names::DISPLACED, &[]),
     (map_names::TX_PORTS, &[]),
     (map_names::OUTCOMES, &["Counter"]),
     (map_names::ROUTE_COUNTERS, &["Counter"]),

@@ -24,8 +24,11 @@ pub mod map_names {
     pub const TUNNEL_SETTINGS: &str = "TUNNEL_SETTINGS";
     /// Hash: address to [`super::Endpoint`].
     pub const ENDPOINTS: &str = "ENDPOINTS";
-    /// Hash: interface index (`u32`) to [`super::Interface`].
+    /// Array: slot to [`super::Interface`]. An interface's own slot is the remainder of its index
+    /// divided by [`super::INTERFACE_SLOTS`].
     pub const INTERFACES: &str = "INTERFACES";
+    /// Hash: interface index (`u32`) to slot (`u32`), of those whose own slot is another's.
+    pub const DISPLACED: &str = "DISPLACED";
     /// Device map by hash: interface index to the device XDP may redirect to.
     pub const TX_PORTS: &str = "TX_PORTS";
     /// Array, memory-mappable: CPU × row × outcome to [`super::Counter`].
@@ -77,7 +80,7 @@ map_types! {
     NetworkUse = 1;
     TunnelSettings = 16;
     Endpoint = 24;
-    Interface = 36;
+    Interface = 40;
     Counter = 16;
     TokenBucket = 16;
 }
@@ -396,9 +399,10 @@ pub struct Endpoint {
     pub mtu: u32,
 }
 
-/// What the programs must know of an interface they are attached to.
+/// What the programs must know of an interface they are attached to. What may change while packets
+/// come in lies within one aligned 8-byte word, but for the addresses.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct Interface {
     /// Destination MAC of frames that are this host's to route. For a bridge port, the bridge's.
     pub mac: [u8; 6],
@@ -408,6 +412,8 @@ pub struct Interface {
     pub container: u8,
     /// Row of outcome counters of the tc hook; the XDP hook's is the next one.
     pub row: u32,
+    /// Its index; 0 where the slot is free.
+    pub ifindex: u32,
     /// Source of ICMP errors sent from here; zero when there is no IPv4 address.
     pub ipv4: [u8; 4],
     /// Source of ICMPv6 errors sent from here; zero when there is no IPv6 address.

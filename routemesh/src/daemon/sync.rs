@@ -85,7 +85,7 @@ impl Daemon {
 
     fn sync_interfaces(&mut self, failures: &mut Failures) {
         for (ifindex, interface) in diff(&self.plan.interfaces, &self.actual.interfaces).set {
-            if failures.note(self.datapath.set_interface(ifindex, interface)) {
+            if failures.note(self.datapath.set_interface(interface)) {
                 self.actual.interfaces.insert(ifindex, interface);
             }
         }

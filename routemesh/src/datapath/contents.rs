@@ -71,7 +71,10 @@ impl Datapath {
                 .into_iter()
                 .map(|(address, endpoint)| (unmapped(address), endpoint))
                 .collect(),
-            interfaces: entries(map_names::INTERFACES, self.interfaces.iter())?,
+            interfaces: self
+                .interfaces
+                .read()
+                .with_context(|| format!("read {}", map_names::INTERFACES))?,
             tx_ports: keys(map_names::TX_PORTS, self.tx_ports.keys())?,
         })
     }

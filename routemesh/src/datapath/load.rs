@@ -7,8 +7,8 @@ use aya::{Ebpf, EbpfLoader, util::nr_cpus};
 use routemesh_common::{OUTCOME_SLOTS, globals, map_names};
 
 use super::{
-    Datapath, Hook, OBJECT, capabilities, counters::Counters, log, pins::Pins, routes::Routes,
-    shape::Shapes, take, typed,
+    Datapath, Hook, OBJECT, capabilities, counters::Counters, interfaces::Interfaces, log,
+    pins::Pins, routes::Routes, shape::Shapes, take, typed,
 };
 use crate::reconcile::fib;
 
@@ -80,7 +80,10 @@ impl Datapath {
             network_ids: typed(&mut ebpf, map_names::NETWORK_IDS)?,
             tunnel_settings: typed(&mut ebpf, map_names::TUNNEL_SETTINGS)?,
             endpoints: typed(&mut ebpf, map_names::ENDPOINTS)?,
-            interfaces: typed(&mut ebpf, map_names::INTERFACES)?,
+            interfaces: Interfaces::new(
+                typed(&mut ebpf, map_names::INTERFACES)?,
+                typed(&mut ebpf, map_names::DISPLACED)?,
+            ),
             tx_ports: typed(&mut ebpf, map_names::TX_PORTS)?,
             counters,
             pins,

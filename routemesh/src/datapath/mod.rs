@@ -12,6 +12,7 @@ mod contents;
 mod counters;
 mod detach;
 mod grace;
+mod interfaces;
 mod load;
 mod log;
 mod mapping;
@@ -34,7 +35,7 @@ use routemesh_common::{
     NextHop, PEER_SLOTS, TunnelSettings, map_names,
 };
 
-use self::{counters::Counters, load::MapSet, pins::Pins, routes::Routes};
+use self::{counters::Counters, interfaces::Interfaces, load::MapSet, pins::Pins, routes::Routes};
 use crate::{api::MapFill, model::mapped};
 
 pub use attach::{Attached, Hook};
@@ -59,7 +60,7 @@ pub struct Datapath {
     network_ids: HashMap<MapData, NetworkId, NetworkUse>,
     tunnel_settings: Array<MapData, TunnelSettings>,
     endpoints: HashMap<MapData, [u8; 16], Endpoint>,
-    interfaces: HashMap<MapData, u32, Interface>,
+    interfaces: Interfaces,
     tx_ports: DevMapHash<MapData>,
     counters: Counters,
 }
@@ -152,11 +153,11 @@ impl Datapath {
     /// Describes an interface the programs are, or will be, attached to.
     ///
     /// # Errors
-    /// When the kernel refuses.
-    pub fn set_interface(&mut self, ifindex: u32, interface: Interface) -> Result<()> {
+    /// When the kernel refuses, or there are as many as there may be.
+    pub fn set_interface(&mut self, interface: Interface) -> Result<()> {
         self.interfaces
-            .insert(ifindex, interface, 0)
-            .with_context(|| format!("set interface {ifindex}"))
+            .set(interface)
+            .with_context(|| format!("set interface {}", interface.ifindex))
     }
 
     /// Forgets an interface.
@@ -164,7 +165,8 @@ impl Datapath {
     /// # Errors
     /// When the kernel refuses.
     pub fn remove_interface(&mut self, ifindex: u32) -> Result<()> {
-        gone(self.interfaces.remove(&ifindex))
+        self.interfaces
+            .remove(ifindex)
             .with_context(|| format!("remove interface {ifindex}"))
     }
 

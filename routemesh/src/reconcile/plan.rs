@@ -203,6 +203,7 @@ fn add_network(
         let entry = Interface {
             port: 1,
             row: entry.row + 1,
+            ifindex: port.index,
             ..entry
         };
         plan.interfaces.insert(port.index, entry);
@@ -228,6 +229,7 @@ fn described(interface: &model::Interface, row: u32) -> Interface {
         port: 0,
         container: 0,
         row,
+        ifindex: interface.index,
         ipv4,
         ipv6,
         mtu: interface.mtu,

@@ -71,6 +71,12 @@ impl Place {
         }
     }
 
+    /// Its index in the thread's namespace.
+    #[must_use]
+    pub fn ifindex(self) -> u32 {
+        ifindex(self.interface())
+    }
+
     /// The hook.
     #[must_use]
     pub fn hook(self) -> Hook {
@@ -202,7 +208,7 @@ impl Rig {
     /// When the kernel refuses to.
     pub fn run(&self, place: Place, frame: &[u8], segment: u32) -> Result<Run> {
         let arrival = Arrival {
-            ifindex: ifindex(place.interface()),
+            ifindex: place.ifindex(),
             segment,
         };
         self.datapath.test_run(place.hook(), frame, arrival)

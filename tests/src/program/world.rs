@@ -297,13 +297,14 @@ pub(super) fn fill(datapath: &mut Datapath) -> Result<()> {
         datapath.set_tx_port(ifindex(name))?;
     }
     for place in Place::DESCRIBED {
-        datapath.set_interface(ifindex(place.interface()), interface(place))?;
+        datapath.set_interface(interface(place))?;
     }
     let narrow = Interface {
+        ifindex: ifindex("docker1"),
         mtu: 1400,
         ..interface(Place::Docker)
     };
-    datapath.set_interface(ifindex("docker1"), narrow)?;
+    datapath.set_interface(narrow)?;
     for roles in FAMILIES {
         next_hops(datapath, roles)?;
         endpoints(datapath, roles)?;
@@ -328,6 +329,7 @@ fn interface(place: Place) -> Interface {
         port: u8::from(place == Place::Port),
         container: u8::from(matches!(place, Place::Docker | Place::Port)),
         row: place.row(),
+        ifindex: place.ifindex(),
         ipv4,
         ipv6,
         mtu: 1500,

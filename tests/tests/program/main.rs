@@ -5,6 +5,7 @@
 
 mod budget;
 mod forward;
+mod interfaces;
 mod pass;
 mod refuse;
 mod reply;

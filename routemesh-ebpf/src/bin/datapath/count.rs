@@ -16,7 +16,7 @@ const NANOSECONDS_PER_ERROR: u64 = 1_000_000_000 / ERRORS_PER_SECOND;
 
 /// Counts a packet that ended.
 #[inline(always)]
-pub(crate) fn outcome(row: u32, outcome: Outcome, bytes: u32) {
+pub(crate) fn outcome(row: u32, outcome: Outcome, bytes: u64) {
     add(
         maps::outcome_counter(row * OUTCOME_ROOM + outcome as u32),
         bytes,
@@ -27,16 +27,16 @@ pub(crate) fn outcome(row: u32, outcome: Outcome, bytes: u32) {
 /// to the next hook, is not: it may be counted there.
 #[inline(always)]
 pub(crate) fn route(route: &Route, bytes: u32) {
-    add(maps::route_counter(route.counter), bytes);
+    add(maps::route_counter(route.counter), u64::from(bytes));
 }
 
 #[inline(always)]
-fn add(counter: Option<*mut Counter>, bytes: u32) {
+fn add(counter: Option<*mut Counter>, bytes: u64) {
     let Some(counter) = counter else { return };
     // SAFETY: the element is of this CPU, and a program is not interrupted by another on it.
     let counter = unsafe { &mut *counter };
     counter.packets += 1;
-    counter.bytes += u64::from(bytes);
+    counter.bytes += bytes;
 }
 
 /// Takes the right to send one ICMP error.

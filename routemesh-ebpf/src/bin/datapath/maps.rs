@@ -32,8 +32,9 @@ static NEXT_HOPS: Array<NextHop, { NEXT_HOP_SLOTS as usize }> = Array::new();
 static ENDPOINTS: HashMap<Address, Endpoint, { ENDPOINT_SLOTS as usize }, ON_DEMAND> =
     HashMap::new();
 #[btf_map]
-static INTERFACES: HashMap<u32, Interface, { INTERFACE_SLOTS as usize }, ON_DEMAND> =
-    HashMap::new();
+static INTERFACES: Array<Interface, { INTERFACE_SLOTS as usize }> = Array::new();
+#[btf_map]
+static DISPLACED: HashMap<u32, u32, { INTERFACE_SLOTS as usize }, ON_DEMAND> = HashMap::new();
 #[btf_map]
 static PEERS: HashMap<Address, u8, { PEER_SLOTS as usize }, ON_DEMAND> = HashMap::new();
 #[btf_map]
@@ -54,11 +55,17 @@ static ICMP_BUDGET: PerCpuArray<TokenBucket, 1> = PerCpuArray::new();
 static ROUTE_SLOTS: u32 = 1;
 
 /// What is known of the interface a packet came in by.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn interface(ifindex: u32) -> Option<&'static Interface> {
+    // An array is looked up in line; a hash would be the dearest thing that most packets meet.
+    let own = INTERFACES.get(ifindex % INTERFACE_SLOTS)?;
+    if own.ifindex == ifindex {
+        return Some(own);
+    }
     // SAFETY: the kernel frees map elements after an RCU grace period, which ends after the
     // program; a replaced element is another one, so this one does not change.
-    unsafe { INTERFACES.get(&ifindex) }
+    let slot = unsafe { DISPLACED.get(&ifindex) }?;
+    INTERFACES.get(*slot)
 }
 
 /// A trie's key on the stack, its address aligned: it is written as two words, which the verifier

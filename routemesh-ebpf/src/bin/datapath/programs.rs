@@ -22,7 +22,7 @@ use crate::{
 #[classifier]
 pub(crate) fn rm_tc(ctx: TcContext) -> i32 {
     let mut tc = Tc::new(ctx);
-    let bytes = payload(tc.length());
+    let bytes = payload(tc.length() as usize);
     let Some(interface) = maps::interface(tc.ifindex()) else {
         count::outcome(0, Outcome::UnknownInterface, bytes);
         return TC_ACT_UNSPEC;
@@ -43,7 +43,7 @@ pub(crate) fn rm_tc(ctx: TcContext) -> i32 {
 #[xdp]
 pub(crate) fn rm_xdp(ctx: XdpContext) -> u32 {
     let mut xdp = Xdp::new(ctx);
-    let bytes = payload((xdp.end() - xdp.start()) as u32);
+    let bytes = payload(xdp.end() - xdp.start());
     let Some(interface) = maps::interface(xdp.ifindex()) else {
         count::outcome(1, Outcome::UnknownInterface, bytes);
         return xdp_action::XDP_PASS;
@@ -63,8 +63,8 @@ pub(crate) fn rm_xdp(ctx: XdpContext) -> u32 {
 
 /// What is counted of a frame: neither hook sees one without an Ethernet header.
 #[inline(always)]
-fn payload(frame_length: u32) -> u32 {
-    frame_length.saturating_sub(ETH_LEN as u32)
+fn payload(frame_length: usize) -> u64 {
+    frame_length.wrapping_sub(ETH_LEN) as u64
 }
 
 /// What is passed goes on to the programs and filters behind ours, which `TC_ACT_OK` would skip.
