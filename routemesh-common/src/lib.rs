@@ -25,6 +25,8 @@ pub mod programs {
     pub const TC: &str = "rm_tc";
     /// XDP of uplinks.
     pub const XDP: &str = "rm_xdp";
+    /// Of sockets of this host's processes, by what is about to be done to one: `rm_connect4` and so on.
+    pub const SOCKETS: [&str; 4] = ["rm_connect4", "rm_connect6", "rm_sendmsg4", "rm_sendmsg6"];
 }
 
 /// Globals that the loader writes before the programs are verified.
@@ -32,4 +34,6 @@ pub mod globals {
     /// `u32`: route counters per CPU, so the length of [`crate::map_names::ROUTE_COUNTERS`] over
     /// the number of possible CPUs.
     pub const ROUTE_SLOTS: &str = "ROUTE_SLOTS";
+    /// `u64`: cookie of the network namespace whose sockets are this host's.
+    pub const NETWORK_NAMESPACE: &str = "NETWORK_NAMESPACE";
 }

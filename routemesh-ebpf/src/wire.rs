@@ -105,6 +105,13 @@ impl Address {
         ])
     }
 
+    /// The address of four words in memory order.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_words([a, b, c, d]: [u32; 4]) -> Self {
+        Self([joined(a, b), joined(c, d)])
+    }
+
     /// The address as two words in memory order.
     #[must_use]
     #[inline(always)]
@@ -133,6 +140,13 @@ impl Address {
             u32::from_ne_bytes([m, n, o, p]),
         ]
     }
+}
+
+/// Two words, one behind the other in memory.
+#[inline(always)]
+const fn joined(first: u32, second: u32) -> u64 {
+    let ([a, b, c, d], [e, f, g, h]) = (first.to_ne_bytes(), second.to_ne_bytes());
+    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// A MAC as two numbers in memory order, to be kept or copied.

@@ -1,5 +1,5 @@
-//! Who pretends to be this host's tunnel: containers are refused, and processes of the host by
-//! the rule that docs/tunnels.md gives.
+//! Who pretends to be this host's tunnel: containers are refused and processes without privileges,
+//! and those with privileges by the rule that docs/tunnels.md gives.
 
 use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
@@ -56,26 +56,124 @@ fn a_process_of_the_host_is_refused_by_the_rule_in_the_docs() {
 }
 
 #[test]
-fn a_process_without_privileges_is_refused_too() {
+fn a_process_without_privileges_may_not_send_to_a_peers_tunnel_ports() {
     let scene = Scene::new();
-    let host = &scene.pair.a.host;
-    let [(outside, packet), ..] = &scene.forged(host.v4().into(), host.v6().into())[..] else {
-        panic!("there is at least one");
-    };
-    // Behind the IP and UDP headers: what any process may have the kernel send.
-    let payload = &packet[20 + 8..];
-    let say = || {
-        host.enter(|| {
-            let socket = UdpSocket::bind((host.v4(), 0))?;
-            Ok(socket.send_to(payload, (*outside, 4789)))
-        })
-        .unwrap()
-    };
-    say().unwrap();
-    assert_eq!(scene.arrived(), 1);
-    host.run(["nft", rule()]).unwrap();
-    assert!(say().is_err());
-    assert_eq!(scene.arrived(), 0);
+    let (host, b) = (&scene.pair.a.host, &scene.pair.b.host);
+    let outsides = [b.v4().into(), b.v6().into(), b.v4().to_ipv6_mapped().into()];
+    for outside in outsides {
+        for how in ["send", "connect"] {
+            for port in [4789, 6081] {
+                let told = say(host, NOBODY, how, (outside, port));
+                assert_eq!(told, Said::Refused, "{how} to {outside} {port}");
+            }
+            assert_eq!(
+                say(host, NOBODY, how, (outside, 4790)),
+                Said::Sent,
+                "{how} elsewhere"
+            );
+            assert_eq!(
+                say(host, ROOT, how, (outside, 4789)),
+                Said::Sent,
+                "{how} as root"
+            );
+        }
+    }
+    // What is no peer, or no process of this host: a container's packets are seen on their way out.
+    let own = (host.v4().into(), 4789);
+    assert_eq!(say(host, NOBODY, "send", own), Said::Sent);
+    let container = &scene.pair.a.container;
+    assert_eq!(
+        say(container, NOBODY, "send", (b.v4().into(), 4789)),
+        Said::Sent
+    );
+}
+
+#[test]
+fn the_guard_outlives_the_daemon_and_goes_with_all_else() {
+    let mut scene = Scene::new();
+    let at = (IpAddr::from(scene.pair.b.host.v4()), 4789);
+    let said = |scene: &Scene| say(&scene.pair.a.host, NOBODY, "send", at);
+    scene.a.kill();
+    assert_eq!(said(&scene), Said::Refused, "without a daemon");
+    scene.a.resume().unwrap();
+    assert_eq!(said(&scene), Said::Refused, "with the next one");
+    scene.a.kill();
+    let bpffs = scene.a.bpffs().to_str().unwrap().to_owned();
+    scene
+        .a
+        .cli_ok(&["detach", "--all", "--bpffs", &bpffs])
+        .unwrap();
+    assert_eq!(said(&scene), Said::Sent, "after detach --all");
+    scene.a.resume().unwrap();
+    assert_eq!(said(&scene), Said::Refused, "with yet another one");
+    scene.a.stop().unwrap();
+    assert_eq!(said(&scene), Said::Sent, "after it detached on its exit");
+}
+
+#[test]
+fn where_there_is_no_peer_nobody_is_asked() {
+    let pair = Pair::new().unwrap();
+    let at = (IpAddr::from(pair.b.host.v4()), 4789);
+    let said = || say(&pair.a.host, NOBODY, "send", at);
+    let config = pair.a.config("tc", &pair.b);
+    let a = Routemesh::start(&pair.a.host, &config).unwrap();
+    assert_eq!(said(), Said::Refused);
+    let (alone, _) = config.split_once("[[route]]").unwrap();
+    a.write_config(alone).unwrap();
+    a.cli_ok(&["reload"]).unwrap();
+    assert_eq!(said(), Said::Sent);
+    let pins = a.bpffs().join("v1/links").read_dir().unwrap();
+    let names = pins.map(|entry| entry.unwrap().file_name());
+    let guards = names.filter(|name| name.to_string_lossy().starts_with("rm_"));
+    assert_eq!(guards.count(), 0);
+}
+
+const ROOT: u32 = 0;
+/// A user without privileges.
+const NOBODY: u32 = 65_534;
+
+/// What came of sending a datagram.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Sent,
+    /// By `EPERM`.
+    Refused,
+}
+
+/// Has a process of that user `send` or `connect` to an address over UDP.
+fn say(from: &Node, user: u32, how: &str, (address, port): (IpAddr, u16)) -> Said {
+    const SCRIPT: &str = r#"
+        my ($how, $address, $port) = @ARGV;
+        my $hints = {socktype => SOCK_DGRAM, flags => Socket::AI_NUMERICHOST};
+        my ($error, $to) = Socket::getaddrinfo($address, $port, $hints);
+        die $error if $error;
+        socket(my $socket, $to->{family}, SOCK_DGRAM, 0) or die $!;
+        my $done = $how eq "connect"
+            ? connect($socket, $to->{addr}) : send($socket, "x", 0, $to->{addr});
+        print $done ? 0 : $! + 0;
+    "#;
+    let user = user.to_string();
+    let (address, port) = (address.to_string(), port.to_string());
+    let told = from
+        .run([
+            "setpriv",
+            "--reuid",
+            &user,
+            "--clear-groups",
+            "perl",
+            "-MSocket",
+            "-e",
+            SCRIPT,
+            how,
+            &address,
+            &port,
+        ])
+        .unwrap();
+    match told.trim() {
+        "0" => Said::Sent,
+        "1" => Said::Refused,
+        other => panic!("errno {other}"),
+    }
 }
 
 /// Two hosts with VXLAN between them, and a socket in the container of B.

@@ -136,6 +136,19 @@ struct Actual {
     /// mode is changed.
     refused: BTreeMap<(u32, Hook), String>,
     tx_ports: BTreeSet<u32>,
+    sockets: Sockets,
+}
+
+/// Whether the sockets of this host's processes are guarded.
+#[derive(Default)]
+enum Sockets {
+    /// It is not known: an earlier daemon may have left a guard.
+    #[default]
+    Unknown,
+    Guarded,
+    Free,
+    /// The guard could not be had, and why; it is not tried again.
+    Refused(String),
 }
 
 struct Started {

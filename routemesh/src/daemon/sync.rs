@@ -53,6 +53,7 @@ impl Daemon {
         self.sync_routes(&mut failures);
         failures.note(self.datapath.maps_filled());
         self.sync_hooks(&mut failures);
+        self.sync_sockets(&mut failures);
         self.sync_tx_ports(&mut failures);
         self.forget_interfaces(&mut failures);
         failures.note(self.datapath.forget_other_maps());

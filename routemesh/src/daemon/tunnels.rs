@@ -7,12 +7,16 @@ use std::{
 
 use routemesh_common::{Family, NetworkId, NetworkUse, NextHop, Shim};
 
-use super::{Daemon, edit, sync::Failures};
+use super::{Daemon, Sockets, edit, sync::Failures};
 use crate::{
     api::{Link, LinkRole, RouteEdit},
     model::{Mode, Route, unmapped},
     reconcile::{diff, hops::HopKey},
 };
+
+/// What it means that sockets are not guarded, and what to do.
+const UNGUARDED: &str = "processes of this host can forge its tunnel packets: see 'Who is believed' \
+                         in docs/tunnels.md";
 
 impl Daemon {
     /// Tells the kernel which tunnel packets are ours.
@@ -41,6 +45,38 @@ impl Daemon {
         let mut wider = diff(&self.networks(), &self.actual.networks).set;
         wider.retain(|(id, of)| *of == NetworkUse::ANY || !self.actual.networks.contains_key(id));
         self.set_networks(wider, failures);
+    }
+
+    /// While there are peers, keeps processes without privileges from sending them tunnel packets.
+    /// Where it cannot, all else goes on, with a warning.
+    pub(super) fn sync_sockets(&mut self, failures: &mut Failures) {
+        let wanted = !self.actual.peers.is_empty();
+        match (&self.actual.sockets, wanted) {
+            (Sockets::Unknown | Sockets::Free, true) => {
+                self.actual.sockets = match self.datapath.guard_sockets() {
+                    Ok(()) => Sockets::Guarded,
+                    Err(error) => {
+                        tracing::warn!("{error:#}; {UNGUARDED}");
+                        Sockets::Refused(format!("{error:#}"))
+                    }
+                };
+            }
+            (Sockets::Unknown | Sockets::Guarded, false) => {
+                if failures.note(self.datapath.release_sockets()) {
+                    self.actual.sockets = Sockets::Free;
+                }
+            }
+            (Sockets::Guarded | Sockets::Refused(_), true)
+            | (Sockets::Free | Sockets::Refused(_), false) => {}
+        }
+    }
+
+    /// That sockets are not guarded, and why.
+    pub(super) fn unguarded(&self) -> Option<String> {
+        match &self.actual.sockets {
+            Sockets::Refused(why) => Some(format!("{why}; {UNGUARDED}")),
+            Sockets::Unknown | Sockets::Guarded | Sockets::Free => None,
+        }
     }
 
     /// Leaves to the kernel what is of no network of ours now.

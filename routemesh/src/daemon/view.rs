@@ -300,6 +300,7 @@ impl Daemon {
         let links = self.view_links();
         warnings.extend(self.too_large_networks(&links));
         warnings.extend(self.unsummed_super_packets());
+        warnings.extend(self.unguarded());
         for link in links {
             if link.ifindex.is_none() {
                 warnings.push(format!(

@@ -4,6 +4,7 @@ use std::{fs, io, path::Path};
 
 use anyhow::{Context as _, Result};
 use nix::net::if_::if_nameindex;
+use routemesh_common::programs;
 
 use super::{attach::has_tcx, clsact, pins::Pins};
 
@@ -29,6 +30,11 @@ pub fn detach_all(directory: &Path) -> Result<Detached> {
             Err(error) => failed = Err(error),
         }
     }
+    for program in programs::SOCKETS {
+        let pin = pins.socket(program);
+        detached.programs += usize::from(pin.exists());
+        failed = failed.and(remove(&pin));
+    }
     if !has_tcx() {
         for interface in &if_nameindex().context("list interfaces")? {
             let name = interface.name().to_string_lossy();
@@ -45,6 +51,11 @@ pub(super) fn one(ifindex: u32, pin: &Path) -> Result<()> {
     if pin.is_dir() {
         return clsact::detach(ifindex, pin);
     }
+    remove(pin)
+}
+
+/// Removes a pin, where there is one.
+pub(super) fn remove(pin: &Path) -> Result<()> {
     match fs::remove_file(pin) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("remove {}", pin.display()))

@@ -8,7 +8,7 @@ use routemesh_common::{OUTCOME_SLOTS, globals, map_names};
 
 use super::{
     Datapath, Hook, OBJECT, capabilities, counters::Counters, interfaces::Interfaces, log,
-    pins::Pins, routes::Routes, shape::Shapes, take, typed,
+    pins::Pins, routes::Routes, shape::Shapes, sockets, take, typed,
 };
 use crate::reconcile::fib;
 
@@ -148,6 +148,7 @@ fn load_object(lengths: Lengths, shapes: &Shapes, pinned_in: &Path, log: bool) -
     loader
         .btf(None)
         .override_global(globals::ROUTE_SLOTS, &lengths.routes, true)
+        .override_global(globals::NETWORK_NAMESPACE, &sockets::namespace(), true)
         .override_global(aya_log::LEVEL, if log { &log::ON } else { &log::OFF }, true)
         .load(OBJECT)
         .context("load the kernel programs' maps")

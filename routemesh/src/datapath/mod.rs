@@ -21,6 +21,7 @@ mod qdisc;
 mod routes;
 mod sets;
 mod shape;
+mod sockets;
 mod test_run;
 
 use std::{collections::BTreeSet, net::IpAddr};

@@ -22,7 +22,7 @@ const BPFFS: &str = "/sys/fs/bpf";
 /// their maps are like: a hook never has two programs of ours.
 const ARRANGEMENT: &str = "v1";
 
-/// A directory of ours: `links/HOOK-IFINDEX`, and the [`Sets`] of maps.
+/// A directory of ours: `links/HOOK-IFINDEX`, `links/PROGRAM` of those for sockets, and the [`Sets`] of maps.
 #[derive(Debug)]
 pub(super) struct Pins {
     links: PathBuf,
@@ -70,7 +70,12 @@ impl Pins {
         self.links.join(format!("{}-{ifindex}", hook.name()))
     }
 
-    /// The links that are pinned.
+    /// Where the link of a program for sockets is pinned.
+    pub(super) fn socket(&self, program: &str) -> PathBuf {
+        self.links.join(program)
+    }
+
+    /// The links that are pinned, of interfaces.
     ///
     /// # Errors
     /// When the directory cannot be read.

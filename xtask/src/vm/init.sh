@@ -19,6 +19,7 @@ for directory in proc sys dev; do
 done
 mount -t tmpfs run /new/run
 mount -t bpf bpf /new/sys/fs/bpf
+mount -t cgroup2 cgroup2 /new/sys/fs/cgroup
 cp /tests /new/run/tests
 chroot /new /bin/sh /run/tests >/new/dev/ttyS1 2>&1 </new/dev/null
 printf "\\x$(printf %02x $(($? & 127)))" | dd of=/new/dev/port bs=1 seek=244 count=1 2>/new/dev/null

@@ -13,6 +13,8 @@ mod pipeline;
 mod programs;
 #[cfg(target_arch = "bpf")]
 mod reply;
+#[cfg(target_arch = "bpf")]
+mod sockets;
 
 /// Lets the host's compiler check the crate; the programs are built for the `bpf` target.
 #[cfg(not(target_arch = "bpf"))]

@@ -53,6 +53,8 @@ static ICMP_BUDGET: PerCpuArray<TokenBucket, 1> = PerCpuArray::new();
 
 #[unsafe(no_mangle)]
 static ROUTE_SLOTS: u32 = 1;
+#[unsafe(no_mangle)]
+static NETWORK_NAMESPACE: u64 = 1;
 
 /// What is known of the interface a packet came in by.
 #[inline(never)]
@@ -147,6 +149,13 @@ pub(crate) fn is_peer(address: &Address) -> bool {
 pub(crate) fn network(id: NetworkId) -> Option<NetworkUse> {
     // SAFETY: as in `interface`.
     unsafe { NETWORK_IDS.get(&id) }.copied()
+}
+
+/// The network namespace of this host, by its cookie.
+#[inline(always)]
+pub(crate) fn network_namespace() -> u64 {
+    // SAFETY: a global of the object; volatile because the loader writes it before loading.
+    unsafe { core::ptr::read_volatile(&raw const NETWORK_NAMESPACE) }
 }
 
 /// What tunnel packets this host takes for its own.
