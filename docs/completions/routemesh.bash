@@ -37,6 +37,9 @@ _routemesh() {
             routemesh,docs)
                 cmd="routemesh__subcmd__docs"
                 ;;
+            routemesh,doctor)
+                cmd="routemesh__subcmd__doctor"
+                ;;
             routemesh,endpoint)
                 cmd="routemesh__subcmd__endpoint"
                 ;;
@@ -134,7 +137,7 @@ _routemesh() {
 
     case "${cmd}" in
         routemesh)
-            opts="-o -j -p -4 -6 -q -h -V --socket --output --json --pretty --quiet --help --version daemon detach route routes endpoint endpoints link links status stats outcomes config reload apply confirm rollback guard completions docs"
+            opts="-o -j -p -4 -6 -q -h -V --socket --output --json --pretty --quiet --help --version daemon detach route routes endpoint endpoints link links status stats outcomes config reload apply confirm rollback doctor guard completions docs"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -432,6 +435,44 @@ _routemesh() {
                 return 0
             fi
             case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        routemesh__subcmd__doctor)
+            opts="-c -o -j -p -4 -6 -q -h --config --bpffs --socket --output --json --pretty --quiet --help configuration capabilities bpffs lockdown jit memlock programs hooks interfaces xdp offloads foreign-programs next-hops mtu ports rp-filter forwarding"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bpffs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

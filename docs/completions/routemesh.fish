@@ -52,6 +52,7 @@ complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "reload" -d 'Hav
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "apply" -d 'Put a file in force, and make it the daemon\'s configuration file'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "confirm" -d 'Keep a change that would end by itself'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "rollback" -d 'End an unconfirmed change, or go back to the configuration before the one in force'
+complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "doctor" -d 'Say what on this host is in the way, and what mends it; needs no daemon'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "guard" -d 'Wait for the end of an unconfirmed change; started by the daemon'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "docs" -d 'Write the generated part of docs/'
@@ -666,6 +667,19 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s 4 -d 'I
 complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s c -l config -d 'Configuration file; by default /etc/routemesh/config.toml, or where that is missing, the one built in' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -l bpffs -d 'Directory in the BPF file system where maps and links are pinned' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -l socket -d 'Control socket of the daemon' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
+wide\t'All columns'
+json\t'JSON, on one line'
+yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s j -l json -d 'Print JSON: short for `-o json`'
+complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s p -l pretty -d 'Print JSON on many lines, indented'
+complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s 4 -d 'IPv4 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s 6 -d 'IPv6 only'
+complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s c -l config -d 'Configuration file; by default /etc/routemesh/config.toml, or where that is missing, the one built in' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s u -l uplink -d 'Uplink to use in place of the file\'s: INTERFACE or INTERFACE:MODE, MODE one of auto, xdp, xdp-generic, tc; may be given many times' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -l bpffs -d 'Directory in the BPF file system where maps and links are pinned' -r -F

@@ -6,7 +6,7 @@
 //! * 1 [`config`], [`api`]
 //! * 2 [`reconcile`]: pure
 //! * 3 [`datapath`], [`netlink`], [`server`], [`store`]: each talks to one outside thing
-//! * 4 [`daemon`]: the only one that joins them
+//! * 4 [`daemon`], [`doctor`]: the only ones that join them
 //! * 5 [`cli`]: a client of the socket
 
 pub mod api;
@@ -14,6 +14,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod datapath;
+pub mod doctor;
 pub mod model;
 pub mod netlink;
 pub mod reconcile;

@@ -12,6 +12,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use routemesh_common::Outcome;
 
+use super::doctor;
 use crate::{
     api::metrics::{FAMILIES, FamilyKind},
     config::{self, Config},
@@ -39,6 +40,7 @@ pub(super) fn write(directory: &Path, command: Command) -> Result<()> {
         ("metrics.md", metrics()),
         ("outcomes.md", outcomes()),
         ("config.md", config::reference()),
+        ("doctor.md", doctor::checks()),
         ("config.schema.json", schema),
     ];
     fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;

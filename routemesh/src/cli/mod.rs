@@ -1,13 +1,14 @@
 //! The commands that ask a running daemon, and those that need none.
 //!
-//! One file an object. They speak to the control socket and to nothing else; only `daemon` and
-//! `detach` go to the kernel.
+//! One file an object. They speak to the control socket and to nothing else; only `daemon`,
+//! `detach` and `doctor` go to the kernel.
 
 mod apply;
 mod config;
 mod daemon;
 mod detach;
 mod docs;
+mod doctor;
 mod endpoint;
 mod failure;
 mod link;
@@ -107,6 +108,9 @@ pub enum Object {
     /// End an unconfirmed change, or go back to the configuration before the one in force
     #[command(after_long_help = apply::AFTER_HELP)]
     Rollback(apply::Rollback),
+    /// Say what on this host is in the way, and what mends it; needs no daemon
+    #[command(after_long_help = doctor::AFTER_HELP)]
+    Doctor(doctor::Arguments),
     /// Wait for the end of an unconfirmed change; started by the daemon
     #[command(hide = true)]
     Guard(daemon::Arguments),
@@ -143,6 +147,7 @@ pub fn run(global: &Global, object: &Object, command: Command) -> Result<()> {
         Object::Apply(arguments) => apply::run(&session()?, arguments),
         Object::Confirm => apply::confirm(&session()?),
         Object::Rollback(arguments) => apply::rollback(&session()?, arguments),
+        Object::Doctor(arguments) => doctor::run(&session()?, arguments),
         Object::Guard(arguments) => daemon::guard(&global.socket, arguments),
         Object::Completions { shell } => docs::completions(*shell, command),
         Object::Docs { directory } => docs::write(directory, command),

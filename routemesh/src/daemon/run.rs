@@ -91,8 +91,8 @@ async fn serve(options: &Options) -> Result<()> {
     let mut daemon = Daemon::new(options.origin.clone(), config, world, datapath, journal)?;
     daemon.take_over(&routes);
     daemon.trials = Trials::new(options);
-    daemon.take_up(trial);
     daemon.sync();
+    daemon.take_up(trial);
     let daemon = Arc::new(Mutex::new(daemon));
     announce(&lock(&daemon));
 

@@ -245,7 +245,7 @@ pub(super) fn has_tcx() -> bool {
 }
 
 /// Adds what the error number alone does not tell.
-fn explain(error: ProgramError) -> anyhow::Error {
+pub(super) fn explain(error: ProgramError) -> anyhow::Error {
     let ProgramError::SyscallError(refused) = &error else {
         return anyhow!(error);
     };

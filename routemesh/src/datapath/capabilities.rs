@@ -16,14 +16,19 @@ const SYS_ADMIN: u64 = 1 << 21;
 
 /// Fails when a capability is missing, and names it.
 pub(super) fn check() -> Result<()> {
-    let status = fs::read_to_string("/proc/self/status").context("read /proc/self/status")?;
-    let lacking = lacking(&status).context("find the capabilities in /proc/self/status")?;
+    let lacking = missing()?;
     ensure!(
         lacking.is_empty(),
         "{} missing: run it as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
         lacking.join(", ")
     );
     Ok(())
+}
+
+/// The names of those that are missing.
+pub(super) fn missing() -> Result<Vec<&'static str>> {
+    let status = fs::read_to_string("/proc/self/status").context("read /proc/self/status")?;
+    lacking(&status).context("find the capabilities in /proc/self/status")
 }
 
 fn lacking(status: &str) -> Option<Vec<&'static str>> {

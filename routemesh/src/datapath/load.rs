@@ -66,7 +66,9 @@ impl Datapath {
         let lengths = Lengths::of(route_limit)?;
         let shapes = Shapes::declared(OBJECT, &lengths.capacities())?;
         let (set, pinned_in) = choose(&pins, &shapes)?;
-        let mut ebpf = load_object(lengths, &shapes, &pinned_in, log)?;
+        let pins_of_maps = shapes.pin_names();
+        let pins_of_maps = pins_of_maps.map(|(name, pin)| (name, pinned_in.join(pin)));
+        let mut ebpf = load_object(lengths, pins_of_maps, log)?;
         let counters = Counters::new(
             take(&mut ebpf, map_names::OUTCOMES)?,
             take(&mut ebpf, map_names::ROUTE_COUNTERS)?,
@@ -137,10 +139,19 @@ fn choose(pins: &Pins, shapes: &Shapes) -> Result<(MapSet, PathBuf)> {
     Ok((MapSet::New, sets.begin()?))
 }
 
-fn load_object(lengths: Lengths, shapes: &Shapes, pinned_in: &Path, log: bool) -> Result<Ebpf> {
+/// Loads maps with room for `route_limit` routes that nobody else uses, to see if it can be done.
+pub(super) fn load_unpinned(route_limit: u32) -> Result<Ebpf> {
+    load_object(Lengths::of(route_limit)?, [], false)
+}
+
+fn load_object<'a>(
+    lengths: Lengths,
+    pins: impl IntoIterator<Item = (&'a str, PathBuf)>,
+    log: bool,
+) -> Result<Ebpf> {
     let mut loader = EbpfLoader::new();
-    for (name, pin) in shapes.pin_names() {
-        loader.map_pin_path(name, pinned_in.join(pin));
+    for (name, pin) in pins {
+        loader.map_pin_path(name, pin);
     }
     for (name, capacity) in lengths.capacities() {
         loader.map_max_entries(name, capacity);

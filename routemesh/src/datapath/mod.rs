@@ -17,6 +17,7 @@ mod load;
 mod log;
 mod mapping;
 mod pins;
+pub mod probe;
 mod qdisc;
 mod routes;
 mod sets;
@@ -246,7 +247,6 @@ impl Datapath {
         .into()
     }
 }
-
 fn take(ebpf: &mut Ebpf, name: &str) -> Result<Map> {
     ebpf.take_map(name)
         .with_context(|| format!("the object has no map {name}"))

@@ -6,10 +6,12 @@
 
 mod addresses;
 mod apply;
+pub mod devices;
 mod events;
 mod follow;
 mod links;
 mod neighbours;
+mod raw;
 mod requests;
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};

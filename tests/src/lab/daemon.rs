@@ -288,6 +288,14 @@ impl Routemesh {
         serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))
     }
 
+    /// Runs the program to its end with the daemon's capabilities, as what needs no daemon.
+    ///
+    /// # Errors
+    /// When it cannot be started; a failure of its own is in the output.
+    pub fn program_output(&self, args: &[&str]) -> Result<Output> {
+        process::output(self.program()?.args(args), "")
+    }
+
     fn cli_command(&self, args: &[&str]) -> Result<Command> {
         // In the host's namespace, and with the pins' folder: `detach` needs both.
         let mut command = self.node.command(binary()?);

@@ -1,0 +1,90 @@
+//! Interfaces and their drivers.
+
+use anyhow::Result;
+
+use super::{Finding, Host};
+use crate::{
+    model::{Interface, UplinkMode},
+    netlink::devices::xdp_features,
+};
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "one of a table of checks that may fail"
+)]
+pub(super) fn interfaces(host: &Host) -> Result<Vec<Finding>> {
+    let uplinks = host.uplink_interfaces().map(|(_, interface)| interface);
+    let down: Vec<&Interface> = uplinks.filter(|interface| !interface.up).collect();
+    let mut findings: Vec<Finding> = down.into_iter().map(no_carrier).collect();
+    // A bridge without containers has no carrier, and needs none.
+    let networks = host.network_interfaces();
+    let bridges = networks
+        .filter(|network| !network.up && host.world.ports(network.index).any(|port| port.up));
+    findings.extend(bridges.map(no_carrier));
+    Ok(findings)
+}
+
+fn no_carrier(interface: &Interface) -> Finding {
+    let name = &interface.name;
+    Finding::error(
+        format!("{name} is down, or its cable is not plugged in"),
+        "no packet leaves or comes in by it",
+        format!("ip link set {name} up"),
+    )
+}
+
+/// Uplinks that are configured to have XDP in the driver, or get it by themselves.
+fn native(host: &Host) -> impl Iterator<Item = &Interface> {
+    host.uplink_interfaces().filter_map(|(uplink, interface)| {
+        let wanted = match uplink.mode {
+            UplinkMode::Xdp => true,
+            UplinkMode::Auto => interface.kind.is_none(),
+            UplinkMode::XdpGeneric | UplinkMode::Tc => false,
+        };
+        wanted.then_some(interface)
+    })
+}
+
+pub(super) fn xdp(host: &Host) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for interface in native(host) {
+        let name = &interface.name;
+        findings.extend(match xdp_features(interface.index)? {
+            None => Some(Finding::note(
+                format!("whether the driver of {name} has XDP is not known"),
+                "this kernel (before 6.3) does not tell, and to try it would reset the device; 'routemesh status' says what came of it",
+                "none is needed: without XDP, tc carries everything",
+            )),
+            Some(features) if !features.has_basic() => Some(Finding::warning(
+                format!("the driver of {name} has no XDP"),
+                "tc carries everything, so packets that only pass through cost more",
+                format!("set 'mode = \"tc\"' for the uplink {name}, which ends the attempt"),
+            )),
+            Some(features) if !features.has_redirect() => Some(Finding::warning(
+                format!("XDP in the driver of {name} sends nothing to other devices"),
+                "packets that pass through from it to another uplink would be lost",
+                format!("set 'mode = \"tc\"' for the uplink {name}"),
+            )),
+            Some(_) => None,
+        });
+    }
+    Ok(findings)
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "one of a table of checks that may fail"
+)]
+pub(super) fn offloads(host: &Host) -> Result<Vec<Finding>> {
+    let veths = native(host).filter(|interface| interface.kind.as_deref() == Some("veth"));
+    Ok(veths
+        .map(|interface| {
+            let name = &interface.name;
+            Finding::warning(
+                format!("{name} is a veth and is to have XDP"),
+                "its other end loses TSO and GSO by it; and what XDP sends on has unfinished checksums unless that end has 'tx off' and 'gro on' (which cannot be seen from here): pings pass and TCP fails",
+                format!("set 'mode = \"tc\"' for the uplink {name}"),
+            )
+        })
+        .collect())
+}

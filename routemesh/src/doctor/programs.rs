@@ -1,0 +1,107 @@
+//! Programs of others where ours are to be.
+
+use anyhow::Result;
+
+use super::{Finding, Host};
+use crate::{
+    datapath::probe::{self, Found},
+    model::{Interface, UplinkMode},
+    netlink::devices::{ingress_filters, xdp_programs},
+};
+
+pub(super) fn foreign(host: &Host) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let with_xdp = xdp_programs()?;
+    for (uplink, interface) in host.uplink_interfaces() {
+        let ids = with_xdp.iter().find(|(index, _)| *index == interface.index);
+        let found = probe::named(ids.map_or(&[], |(_, ids)| ids));
+        let strangers = found.iter().filter(|found| !found.is_ours());
+        findings.extend(strangers.map(|found| xdp(interface, uplink.mode, found)));
+    }
+    let networks = host.network_interfaces();
+    let ports = networks
+        .flat_map(|network| std::iter::once(network).chain(host.world.ports(network.index)));
+    let uplinks = host.uplink_interfaces().map(|(_, interface)| interface);
+    for interface in uplinks.chain(ports) {
+        findings.extend(tcx(interface)?);
+        findings.extend(filters(interface)?);
+    }
+    Ok(findings)
+}
+
+fn xdp(interface: &Interface, mode: UplinkMode, found: &Found) -> Finding {
+    let name = &interface.name;
+    let what = format!("{name} has another XDP program: {}", described(found));
+    let why = "it sees packets before routemesh, and where it is, ours cannot be: a device has one";
+    let fix = format!("ip link set dev {name} xdp off; ip link set dev {name} xdpgeneric off");
+    match mode {
+        UplinkMode::Xdp | UplinkMode::XdpGeneric => Finding::error(what, why, fix),
+        UplinkMode::Auto | UplinkMode::Tc => Finding::warning(what, why, fix),
+    }
+}
+
+/// Programs in links of tc's own. Which others are in the kernel only root may know.
+fn tcx(interface: &Interface) -> Result<Vec<Finding>> {
+    let name = &interface.name;
+    let found = probe::tcx_programs(name)?;
+    let (ours, strangers): (Vec<_>, Vec<_>) = found.iter().partition(|found| found.is_ours());
+    let mut findings: Vec<Finding> = strangers
+        .into_iter()
+        .map(|found| {
+            beside(
+                name,
+                &described(found),
+                &format!("end what attached it; 'bpftool net show dev {name}' tells more"),
+            )
+        })
+        .collect();
+    if ours.len() > 1 {
+        findings.push(twice(name, ours.len()));
+    }
+    Ok(findings)
+}
+
+fn filters(interface: &Interface) -> Result<Vec<Finding>> {
+    let name = &interface.name;
+    let filters = ingress_filters(interface.index)?;
+    let is_ours = |name: &Option<String>| name.as_deref() == Some(routemesh_common::programs::TC);
+    let ours = filters
+        .iter()
+        .filter(|filter| is_ours(&filter.name))
+        .count();
+    let strangers = filters.iter().filter(|filter| !is_ours(&filter.name));
+    let mut findings: Vec<Finding> = strangers
+        .map(|filter| {
+            let called = filter.name.as_deref().unwrap_or("without a name");
+            let what = format!("a filter of kind {}, {called}", filter.kind);
+            beside(name, &what, &format!("tc filter del dev {name} ingress"))
+        })
+        .collect();
+    if ours > 1 {
+        findings.push(twice(name, ours));
+    }
+    Ok(findings)
+}
+
+fn beside(interface: &str, what: &str, fix: &str) -> Finding {
+    Finding::warning(
+        format!("{interface} has another tc program on its ingress: {what}"),
+        "packets that routemesh forwards are not seen by it, or what it drops or redirects is not seen by routemesh, whichever comes first",
+        fix,
+    )
+}
+
+fn twice(interface: &str, times: usize) -> Finding {
+    Finding::error(
+        format!("{interface} has routemesh's own program {times} times"),
+        "each counts and forwards, and the second may be an older one with an older table",
+        "end the daemon, 'routemesh detach --all', and start it again",
+    )
+}
+
+fn described(found: &Found) -> String {
+    match found.name.as_str() {
+        "" => format!("id {}, its name is for root only", found.id),
+        name => format!("{name}, id {}", found.id),
+    }
+}

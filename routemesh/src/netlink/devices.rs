@@ -1,0 +1,200 @@
+//! What else may be on an interface: programs, filters, tunnels of the kernel's own, and what its
+//! driver can do. Asked once, and not followed.
+
+use anyhow::{Context as _, Result};
+use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE};
+use nix::errno::Errno;
+
+use super::raw::{ask, attribute, find, text};
+
+// include/uapi/linux/rtnetlink.h, if_link.h, pkt_sched.h, pkt_cls.h
+const RTM_GETLINK: u16 = 18;
+const RTM_GETTFILTER: u16 = 46;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_XDP: u16 = 43;
+/// The one program, or that of the driver, the stack or the hardware.
+const IFLA_XDP_PROGRAMS: [u16; 4] = [4, 5, 6, 7];
+const IFLA_VXLAN_ID: u16 = 1;
+const IFLA_VXLAN_PORT: u16 = 15;
+const IFLA_GENEVE_ID: u16 = 1;
+const IFLA_GENEVE_PORT: u16 = 5;
+const CLSACT_INGRESS: u32 = 0xffff_fff2;
+const TCA_KIND: u16 = 1;
+const TCA_OPTIONS: u16 = 2;
+const TCA_BPF_NAME: u16 = 7;
+/// Bytes of `struct ifinfomsg`, `struct tcmsg` and `struct genlmsghdr`.
+const IFINFOMSG: usize = 16;
+const TCMSG: usize = 20;
+const GENLMSGHDR: usize = 4;
+// include/uapi/linux/genetlink.h, netdev.h
+const GENL_ID_CTRL: u16 = 16;
+const CTRL_CMD_GETFAMILY: u8 = 3;
+const CTRL_ATTR_FAMILY_ID: u16 = 1;
+const CTRL_ATTR_FAMILY_NAME: u16 = 2;
+const NETDEV_CMD_DEV_GET: u8 = 1;
+const NETDEV_A_DEV_IFINDEX: u16 = 1;
+const NETDEV_A_DEV_XDP_FEATURES: u16 = 3;
+
+/// A tunnel device of the kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TunnelDevice {
+    /// Its interface's index.
+    pub ifindex: u32,
+    /// `vxlan` or `geneve`.
+    pub kind: String,
+    /// Network identifier.
+    pub vni: u32,
+    /// UDP port it listens on.
+    pub port: u16,
+}
+
+/// A tc filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// `bpf`, `u32`, ...
+    pub kind: String,
+    /// What a BPF program was called when it was attached.
+    pub name: Option<String>,
+}
+
+/// What a driver says of XDP: `enum netdev_xdp_act` of include/uapi/linux/netdev.h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct XdpFeatures(pub u64);
+
+impl XdpFeatures {
+    /// Whether it runs programs at all.
+    #[must_use]
+    pub fn has_basic(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// Whether programs may send packets elsewhere.
+    #[must_use]
+    pub fn has_redirect(self) -> bool {
+        self.0 & 2 != 0
+    }
+}
+
+/// The ids of the XDP programs of each interface that has any.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub fn xdp_programs() -> Result<Vec<(u32, Vec<u32>)>> {
+    let found = links()?.into_iter().filter_map(|(ifindex, attributes)| {
+        let xdp = find(&attributes, IFLA_XDP)?;
+        let ids = IFLA_XDP_PROGRAMS
+            .iter()
+            .filter_map(|kind| number(find(xdp, *kind)?));
+        let mut ids: Vec<u32> = ids.collect();
+        ids.sort_unstable();
+        ids.dedup();
+        (!ids.is_empty()).then_some((ifindex, ids))
+    });
+    Ok(found.collect())
+}
+
+/// The kernel's own VXLAN and Geneve devices.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub fn tunnel_devices() -> Result<Vec<TunnelDevice>> {
+    let found = links()?.into_iter().filter_map(|(ifindex, attributes)| {
+        let info = find(&attributes, IFLA_LINKINFO)?;
+        let kind = text(find(info, IFLA_INFO_KIND)?);
+        let (id, port) = match kind.as_str() {
+            "vxlan" => (IFLA_VXLAN_ID, IFLA_VXLAN_PORT),
+            "geneve" => (IFLA_GENEVE_ID, IFLA_GENEVE_PORT),
+            _ => return None,
+        };
+        let data = find(info, IFLA_INFO_DATA)?;
+        Some(TunnelDevice {
+            ifindex,
+            kind,
+            vni: find(data, id).and_then(number).unwrap_or_default(),
+            port: u16::from_be_bytes(*find(data, port)?.first_chunk()?),
+        })
+    });
+    Ok(found.collect())
+}
+
+/// The filters on the ingress of an interface's `clsact`, if it has one.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub fn ingress_filters(ifindex: u32) -> Result<Vec<Filter>> {
+    let mut body = vec![0; TCMSG];
+    body[4..8].copy_from_slice(&ifindex.to_ne_bytes());
+    body[12..16].copy_from_slice(&CLSACT_INGRESS.to_ne_bytes());
+    let answers = match ask(NETLINK_ROUTE, RTM_GETTFILTER, &body, true) {
+        // There is no such qdisc.
+        Err(error) if error.downcast_ref() == Some(&Errno::EINVAL) => return Ok(Vec::new()),
+        answers => {
+            answers.with_context(|| format!("read the tc filters of interface {ifindex}"))?
+        }
+    };
+    let mut filters: Vec<Filter> = answers
+        .iter()
+        .filter_map(|answer| {
+            let attributes = answer.get(TCMSG..)?;
+            // A priority without a filter has no options.
+            let options = find(attributes, TCA_OPTIONS)?;
+            Some(Filter {
+                kind: text(find(attributes, TCA_KIND)?),
+                name: find(options, TCA_BPF_NAME).map(text),
+            })
+        })
+        .collect();
+    filters.dedup();
+    Ok(filters)
+}
+
+/// What the interface's driver says of XDP; none where the kernel (before 6.3) knows no such
+/// question.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub fn xdp_features(ifindex: u32) -> Result<Option<XdpFeatures>> {
+    let name = attribute(CTRL_ATTR_FAMILY_NAME, b"netdev\0");
+    let Some(family) = generic(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, &name)? else {
+        return Ok(None);
+    };
+    let Some(family) = find(&family, CTRL_ATTR_FAMILY_ID).and_then(<[u8]>::first_chunk) else {
+        return Ok(None);
+    };
+    let family = u16::from_ne_bytes(*family);
+    let device = attribute(NETDEV_A_DEV_IFINDEX, &ifindex.to_ne_bytes());
+    let answer = generic(family, NETDEV_CMD_DEV_GET, &device)?;
+    Ok(answer.and_then(|answer| {
+        let features = find(&answer, NETDEV_A_DEV_XDP_FEATURES)?.first_chunk()?;
+        Some(XdpFeatures(u64::from_ne_bytes(*features)))
+    }))
+}
+
+/// The attributes that a family of generic netlink answers with; none if it is not there.
+fn generic(family: u16, command: u8, attributes: &[u8]) -> Result<Option<Vec<u8>>> {
+    let body = [&[command, 1, 0, 0], attributes].concat();
+    match ask(NETLINK_GENERIC, family, &body, false) {
+        Err(error) if error.downcast_ref() == Some(&Errno::ENOENT) => Ok(None),
+        answers => Ok(answers
+            .context("ask for XDP features")?
+            .first()
+            .and_then(|answer| Some(answer.get(GENLMSGHDR..)?.to_vec()))),
+    }
+}
+
+/// Every interface's index and attributes.
+fn links() -> Result<Vec<(u32, Vec<u8>)>> {
+    let answers = ask(NETLINK_ROUTE, RTM_GETLINK, &[0; IFINFOMSG], true)
+        .context("read the kernel's links")?;
+    let link = |answer: Vec<u8>| {
+        let ifindex = number(answer.get(4..)?)?;
+        Some((ifindex, answer.get(IFINFOMSG..)?.to_vec()))
+    };
+    Ok(answers.into_iter().filter_map(link).collect())
+}
+
+fn number(value: &[u8]) -> Option<u32> {
+    Some(u32::from_ne_bytes(*value.first_chunk()?))
+}
