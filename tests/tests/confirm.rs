@@ -13,7 +13,7 @@ use routemesh_tests::lab::{PATIENCE, Pair, Ping, Routemesh, eventually};
 #[test]
 fn a_change_that_nobody_confirms_is_taken_back() {
     let scene = Scene::new();
-    scene.try_without_routes("4s");
+    scene.try_without_routes("8s");
     let status = scene.a.cli_ok(&["status"]).unwrap();
     assert!(
         status.contains("to confirm a change, taken back in "),
@@ -41,14 +41,14 @@ fn a_change_that_nobody_confirms_is_taken_back() {
 #[test]
 fn a_confirmed_change_stays() {
     let mut scene = Scene::new();
-    scene.try_without_routes("4s");
+    scene.try_without_routes("8s");
     let guard = guards(&scene.a);
     assert_eq!(guard.len(), 1);
     let said = scene.a.cli_ok(&["confirm"]).unwrap();
     assert!(said.contains("config.toml"), "{said}");
     assert!(guards(&scene.a).is_empty(), "there is nothing to guard");
     assert_eq!(scene.file(), scene.after);
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(9));
     assert!(
         !scene.is_reached(),
         "taken back in spite of the confirmation"
@@ -61,7 +61,7 @@ fn a_confirmed_change_stays() {
 #[test]
 fn a_daemon_that_is_killed_and_stays_dead_does_not_keep_the_change_alive() {
     let mut scene = Scene::new();
-    scene.try_without_routes("4s");
+    scene.try_without_routes("8s");
     scene.a.kill();
     assert!(!scene.is_reached());
     scene.is_taken_back();
@@ -78,13 +78,13 @@ fn a_daemon_that_is_killed_and_stays_dead_does_not_keep_the_change_alive() {
 #[test]
 fn a_daemon_that_is_started_anew_goes_on_waiting() {
     let mut scene = Scene::new();
-    scene.try_without_routes("4s");
+    scene.try_without_routes("14s");
     scene.a.kill();
     scene.a.resume().unwrap();
     assert!(!scene.is_reached());
     let status = scene.a.cli_json(&["status"]).unwrap();
     let left = status["unconfirmed"]["seconds_left"].as_u64().unwrap();
-    assert!((1..=4).contains(&left), "{left}");
+    assert!((1..=14).contains(&left), "{left}");
     scene.is_taken_back();
     assert_eq!(scene.file(), scene.before);
 }
@@ -103,13 +103,13 @@ fn a_change_is_confirmed_at_a_daemon_that_was_started_anew() {
 #[test]
 fn a_daemon_that_is_started_too_late_takes_the_change_back_first() {
     let mut scene = Scene::new();
-    scene.try_without_routes("1s");
+    scene.try_without_routes("6s");
     // As a service manager does that ends all of a service's processes.
     for guard in guards(&scene.a) {
         kill(guard, Signal::SIGKILL).unwrap();
     }
     scene.a.kill();
-    std::thread::sleep(Duration::from_secs(2));
+    std::thread::sleep(Duration::from_secs(7));
     assert!(!scene.is_reached(), "nobody was there to take it back");
     scene.a.resume().unwrap();
     assert!(scene.is_reached());
@@ -119,14 +119,14 @@ fn a_daemon_that_is_started_too_late_takes_the_change_back_first() {
 #[test]
 fn a_host_that_was_detached_stays_so() {
     let mut scene = Scene::new();
-    scene.try_without_routes("4s");
+    scene.try_without_routes("8s");
     scene.a.kill();
     let bpffs = scene.a.bpffs().to_str().unwrap();
     scene
         .a
         .cli_ok(&["detach", "--all", "--bpffs", bpffs])
         .unwrap();
-    eventually("the guard to see to the files", PATIENCE, || {
+    eventually("the guard to see to the files", 2 * PATIENCE, || {
         ensure!(!scene.beside(".unconfirmed").exists());
         Ok(())
     })
@@ -248,7 +248,7 @@ fn the_daemons_own_file_may_be_edited_and_tried() {
     let scene = Scene::new();
     scene.a.write_config(&scene.after).unwrap();
     let own = scene.a.config_path();
-    let words = ["apply", own.to_str().unwrap(), "--confirm", "4s"];
+    let words = ["apply", own.to_str().unwrap(), "--confirm", "8s"];
     scene.a.cli_ok(&words).unwrap();
     assert!(!scene.is_reached());
     scene.is_taken_back();
@@ -351,7 +351,7 @@ impl Scene {
     }
 
     fn is_taken_back(&self) {
-        eventually("the routes to be back", PATIENCE, || {
+        eventually("the routes to be back", 2 * PATIENCE, || {
             self.ping().map_err(|error| error.context(self.a.log()))
         })
         .unwrap();
