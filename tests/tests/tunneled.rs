@@ -4,12 +4,12 @@ use std::env;
 
 use routemesh_tests::lab::{Host, Pair, Ping, Routemesh, Side, tcp_stream};
 
-/// Bytes of each stream; a GiB where there is time for it.
+/// Bytes of each stream: many super-packets; a GiB where there is time for it.
 fn amount() -> u64 {
     if env::var_os("ROUTEMESH_TEST_LONG").is_some() {
         1 << 30
     } else {
-        64 << 20
+        8 << 20
     }
 }
 
