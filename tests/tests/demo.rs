@@ -32,6 +32,35 @@ fn the_demo_shows_it_all_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn the_whole_demo_goes_through_each_tunnel() {
+    // Side by side, since most of its time it waits.
+    let started = ["vxlan", "geneve", "gre", "ipip", "auto"].map(|mode| {
+        let child = demo(&["--seconds", "1", "--mode", mode]).spawn().unwrap();
+        (mode, child)
+    });
+    for (mode, child) in started {
+        let output = child.wait_with_output().unwrap();
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{mode}: {output:?}");
+        let routes = format!("route add 10.200.0.0/24 via 192.168.100.2 mode {mode}\n");
+        assert!(shown.contains(&routes), "no `{routes}` in {shown}");
+        // The hosts are on one link, where auto needs no tunnel.
+        let (taken, not_taken) = match mode {
+            "auto" => ("routed", "encapsulated"),
+            _ => ("encapsulated", "routed"),
+        };
+        let counted = |outcome| {
+            let mut lines = shown.lines().map(str::split_whitespace);
+            lines.any(|mut words| words.any(|word| word == outcome))
+        };
+        assert!(counted(taken) && !counted(not_taken), "{mode}: {shown}");
+        for expected in ["Gbit/s", "0 of 12 answered", "all gone"] {
+            assert!(shown.contains(expected), "no `{expected}` in {shown}");
+        }
+    }
+}
+
+#[test]
 fn an_interrupted_demo_leaves_nothing_behind() {
     let child = demo(&[]).spawn().unwrap();
     let pid = child.id();

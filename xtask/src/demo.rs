@@ -19,6 +19,9 @@ pub(crate) struct Options {
     /// How long the comparison with kernel routing takes
     #[arg(long, value_name = "N")]
     seconds: Option<u64>,
+    /// Way of the routes between the hosts: direct, auto, vxlan, geneve, gre or ipip
+    #[arg(long)]
+    mode: Option<String>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -35,6 +38,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if let Some(seconds) = options.seconds {
         command.arg("--seconds").arg(seconds.to_string());
+    }
+    if let Some(mode) = &options.mode {
+        command.args(["--mode", mode]);
     }
     // Replaces this process, so that Ctrl-C and the exit status are the demo's own.
     let error = command.exec();

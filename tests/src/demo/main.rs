@@ -16,6 +16,7 @@ use std::{
 
 use anyhow::Result;
 use clap::Parser;
+use routemesh::model::Mode;
 
 use scene::Scene;
 use screen::Screen;
@@ -30,6 +31,9 @@ struct Options {
     /// How long the comparison with kernel routing takes
     #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
+    /// Way of the routes between the hosts: direct, auto, vxlan, geneve, gre or ipip
+    #[arg(long, default_value_t)]
+    mode: Mode,
 }
 
 fn main() -> ExitCode {
@@ -51,7 +55,7 @@ fn main() -> ExitCode {
 fn run(options: &Options, screen: &Screen) -> Result<()> {
     let start = Instant::now();
     let scene = Scene::set(screen)?;
-    scene.connect(screen)?;
+    scene.connect(screen, options.mode)?;
     if options.shell {
         shell::run(&scene, screen)?;
     } else {

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use ipnet::IpNet;
+use routemesh::model::Mode;
 use routemesh_tests::lab::{
     Container, Footprint, PATIENCE, Pair, Routemesh, Side, docker_rules, eventually,
 };
@@ -86,17 +87,17 @@ impl Scene {
         &self.second
     }
 
-    /// Adds the routes, and shows that the containers reach one another from then on.
+    /// Adds the routes in that mode, and shows that the containers reach one another from then on.
     ///
     /// # Errors
     /// When they do not.
-    pub(crate) fn connect(&self, screen: &Screen) -> Result<()> {
+    pub(crate) fn connect(&self, screen: &Screen, mode: Mode) -> Result<()> {
         screen.heading("No route, no way; a route on each host, and there is one");
         let Pair { a, b, .. } = &self.pair;
         ping(screen, &a.container, b.container.v4(), Expected::Nothing)?;
         screen.line("");
-        add_routes(screen, &self.daemons[0], a, b)?;
-        add_routes(screen, &self.daemons[1], b, a)?;
+        add_routes(screen, &self.daemons[0], [a, b], mode)?;
+        add_routes(screen, &self.daemons[1], [b, a], mode)?;
         screen.line("");
         ping(screen, &a.container, b.container.v4(), Expected::Answers)?;
         screen.line("");
@@ -159,7 +160,13 @@ impl Scene {
     }
 }
 
-fn add_routes(screen: &Screen, daemon: &Routemesh, side: &Side, other: &Side) -> Result<()> {
+/// Adds the first side's routes to the other one's containers.
+fn add_routes(
+    screen: &Screen,
+    daemon: &Routemesh,
+    [side, other]: [&Side; 2],
+    mode: Mode,
+) -> Result<()> {
     let prompt = format!("host-{}", side.host.name());
     for subnet in other.network.subnets() {
         let via = match subnet {
@@ -167,8 +174,13 @@ fn add_routes(screen: &Screen, daemon: &Routemesh, side: &Side, other: &Side) ->
             IpNet::V6(_) => IpAddr::V6(other.host.v6()),
         };
         let (subnet, via) = (subnet.to_string(), via.to_string());
-        screen.command(&prompt, &format!("routemesh route add {subnet} via {via}"));
-        daemon.cli_ok(&["route", "add", &subnet, "via", &via])?;
+        let mode = mode.to_string();
+        let mut words = vec!["route", "add", &subnet, "via", &via];
+        if mode != Mode::default().to_string() {
+            words.extend(["mode", &mode]);
+        }
+        screen.command(&prompt, &format!("routemesh {}", words.join(" ")));
+        daemon.cli_ok(&words)?;
     }
     interrupt::check()
 }
