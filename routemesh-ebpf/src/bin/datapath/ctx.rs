@@ -8,7 +8,8 @@ use aya_ebpf::{
     bindings::{bpf_redir_neigh, bpf_redir_neigh__bindgen_ty_1},
     helpers::generated::{
         bpf_csum_update, bpf_redirect, bpf_redirect_neigh, bpf_redirect_peer, bpf_skb_adjust_room,
-        bpf_skb_change_tail, bpf_skb_change_type, bpf_skb_pull_data, bpf_xdp_adjust_head,
+        bpf_skb_change_proto, bpf_skb_change_tail, bpf_skb_change_type, bpf_skb_pull_data,
+        bpf_xdp_adjust_head,
     },
     programs::{TcContext, XdpContext},
 };
@@ -17,7 +18,7 @@ use routemesh_common::{Family, Outcome};
 use routemesh_ebpf::{
     packet::{Packet, Resize},
     tunnel::Room,
-    wire::{Address, ETH_LEN, IPV6_LEN, IpProto},
+    wire::{Address, ETH_LEN, EtherType, IPV4_LEN, IPV6_LEN, IpProto},
 };
 
 const AF_INET: u32 = 2;
@@ -178,6 +179,36 @@ impl Tc {
         done(unsafe { bpf_skb_adjust_room(self.0.skb.skb, length, ADJ_ROOM_MAC, flags) })
     }
 
+    /// Takes `length` bytes away behind the Ethernet header; what is left is of `family`.
+    #[inline(always)]
+    fn shrink(&mut self, length: i32, family: Family) -> Result<(), Outcome> {
+        if let Ok(()) = self.adjust(-length, FIXED_GSO | decapsulation(family)) {
+            return Ok(());
+        }
+        // Linux knows the family's flag since 6.3.
+        let grown = self.translate(family)?;
+        self.adjust(-(length + grown), FIXED_GSO)
+    }
+
+    /// Has the kernel take the packet for one of `family`, and returns by how many bytes its
+    /// header has grown for it. What stands there then is of neither.
+    #[inline(always)]
+    fn translate(&mut self, family: Family) -> Result<i32, Outcome> {
+        let (ether_type, grown) = if family == Family::V4 {
+            (EtherType::IPV4, IPV4_LEN as i32 - IPV6_LEN as i32)
+        } else {
+            (EtherType::IPV6, IPV6_LEN as i32 - IPV4_LEN as i32)
+        };
+        let protocol = u16::from_ne_bytes(ether_type.0);
+        // SAFETY: as in `ifindex`.
+        if unsafe { (*self.0.skb.skb).protocol } == u32::from(protocol) {
+            return Ok(0);
+        }
+        // SAFETY: as in `pull`.
+        done(unsafe { bpf_skb_change_proto(self.0.skb.skb, protocol, 0) })?;
+        Ok(grown)
+    }
+
     /// Tells the kernel that an IPv6 hop limit went down by one, where the NIC has summed the
     /// whole packet. (The same change to an IPv4 header leaves its sum as it was.)
     #[inline(always)]
@@ -287,7 +318,7 @@ impl Resize for Tc {
             Err(_) if self.segment() == 0 => {
                 // Then taking some of it away again tells the kernel the family.
                 self.adjust(length + SURPLUS, 0)?;
-                self.adjust(-SURPLUS, FIXED_GSO | decapsulation(room.outer))
+                self.shrink(SURPLUS, room.outer)
             }
             done => done,
         }
@@ -295,7 +326,7 @@ impl Resize for Tc {
 
     #[inline(always)]
     fn close(&mut self, room: Room, inner: Family) -> Result<(), Outcome> {
-        self.adjust(-(room.length() as i32), FIXED_GSO | decapsulation(inner))
+        self.shrink(room.length() as i32, inner)
     }
 }
 
