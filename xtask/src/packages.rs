@@ -39,6 +39,7 @@ pub(crate) const TESTS: &[Package] = &[
     package("tcpdump", "tcpdump"),
     package("tshark", "tshark"),
     package("docker.io", "dockerd"),
+    package("openvswitch-switch", "ovs-vswitchd"),
     package("containernetworking-plugins", "/usr/lib/cni/bridge"),
     package("busybox-static", "busybox"),
     package("prometheus", "promtool"),

@@ -314,20 +314,31 @@ impl Routemesh {
         request(&self.socket(), method, path, body)
     }
 
-    /// Packets that ended in the outcome of that label at a hook (`xdp`, `tc`, or `port` of a bridge), over
-    /// all
-    /// interfaces.
+    /// Packets that ended in the outcome of that label at a hook (`xdp`, `tc`, or `port` of a
+    /// bridge), over all interfaces.
     ///
     /// # Errors
     /// When the daemon does not answer.
     pub fn packets(&self, hook: &str, outcome: &str) -> Result<u64> {
+        self.sum(|count| count["hook"] == hook && count["outcome"] == outcome)
+    }
+
+    /// Packets that ended in the outcome of that label, at all hooks of all interfaces.
+    ///
+    /// # Errors
+    /// When the daemon does not answer.
+    pub fn ended(&self, outcome: &str) -> Result<u64> {
+        self.sum(|count| count["outcome"] == outcome)
+    }
+
+    fn sum(&self, wanted: impl Fn(&serde_json::Value) -> bool) -> Result<u64> {
         let json = self.http("GET", "/v1/outcomes", "")?.json()?;
         let counts = json
             .as_array()
             .with_context(|| format!("no list: {json}"))?;
         Ok(counts
             .iter()
-            .filter(|count| count["hook"] == hook && count["outcome"] == outcome)
+            .filter(|count| wanted(count))
             .filter_map(|count| count["packets"].as_u64())
             .sum())
     }

@@ -20,6 +20,7 @@ mod machine;
 mod network;
 mod node;
 mod numbered;
+mod openvswitch;
 mod pair;
 mod process;
 mod traffic;
@@ -45,7 +46,8 @@ pub use machine::{Machine, SHARED, debian};
 pub use network::{Container, Network};
 pub use node::Node;
 pub use numbered::{Numbered, udp_numbered};
-pub use pair::{Pair, Side};
+pub use openvswitch::OpenVswitch;
+pub use pair::{Pair, Segments, Side};
 pub use process::{Process, run};
 pub use traffic::{
     Echo, Ping, Transfer, tcp_flows, tcp_for, tcp_stream, tcp_watched, udp_echo, udp_for,

@@ -1,10 +1,10 @@
 //! The usual scene: two hosts on a wire, a container network on each, routemesh on both.
 
-use std::fmt::Write;
+use std::{fmt::Write, net::IpAddr};
 
 use anyhow::Result;
 
-use super::{Container, Host, Lab, Network, Routemesh};
+use super::{Container, Host, Lab, Network, Node, Routemesh};
 
 /// Two hosts, A and B, and what is on them.
 pub struct Pair {
@@ -24,6 +24,17 @@ pub struct Side {
     pub network: Network,
     /// The host.
     pub host: Host,
+}
+
+/// Who cuts super-packets into segments, and sums them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Segments {
+    /// Nobody: the cable carries them whole.
+    None,
+    /// The container, before they come to us.
+    ByContainer,
+    /// The kernel, on their way out of an uplink that can do neither.
+    ByUplink,
 }
 
 impl Pair {
@@ -101,16 +112,26 @@ impl Side {
         })
     }
 
+    /// Has super-packets cut, and summed, there and nowhere later.
+    ///
+    /// # Errors
+    /// What `ethtool` says.
+    pub fn segment(&self, segments: Segments) -> Result<()> {
+        let (node, offloads): (&Node, &[&str]) = match segments {
+            Segments::None => return Ok(()),
+            Segments::ByContainer => (&self.container, &["tso", "gso"]),
+            Segments::ByUplink => (&self.host, &["tso", "gso", "tx"]),
+        };
+        offloads
+            .iter()
+            .try_for_each(|offload| node.offload("eth0", offload, false))
+    }
+
     /// The host's configuration, with the uplink `eth0` in `mode` and routes to the containers
     /// of `other`, which is on the same wire.
     #[must_use]
     pub fn config(&self, mode: &str, other: &Self) -> String {
-        let name = self.host.name();
-        let mut config = format!(
-            "node = \"{name}\"\n\
-             [[uplink]]\ninterface = \"eth0\"\nmode = \"{mode}\"\n\
-             [[network]]\ninterface = \"docker0\"\n"
-        );
+        let mut config = self.head(mode);
         for subnet in other.network.subnets() {
             let via = if subnet.addr().is_ipv4() {
                 other.host.v4().to_string()
@@ -120,5 +141,29 @@ impl Side {
             let _ = write!(config, "[[route]]\ndst = \"{subnet}\"\nvia = \"{via}\"\n");
         }
         config
+    }
+
+    /// The host's configuration, with the uplink `eth0` at tc and routes to the containers of
+    /// `other` by its address `via`, each with the lines of `route`, as `mode = "vxlan"`.
+    #[must_use]
+    pub fn tunnel_config(&self, other: &Self, via: IpAddr, route: &str) -> String {
+        let mut config = self.head("tc");
+        for subnet in other.network.subnets() {
+            let _ = write!(
+                config,
+                "[[route]]\ndst = \"{subnet}\"\nvia = \"{via}\"\n{route}\n"
+            );
+        }
+        config
+    }
+
+    /// The name, the uplink and the network.
+    fn head(&self, mode: &str) -> String {
+        format!(
+            "node = \"{}\"\n\
+             [[uplink]]\ninterface = \"eth0\"\nmode = \"{mode}\"\n\
+             [[network]]\ninterface = \"docker0\"\n",
+            self.host.name()
+        )
     }
 }

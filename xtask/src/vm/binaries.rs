@@ -28,10 +28,16 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 /// Parts of the names of tests that no virtual machine runs, and why.
-pub(super) const SKIPPED: &[(&str, &str)] = &[(
-    "xdp_generic::",
-    "the same program on the same road as xdp::, for minutes",
-)];
+pub(super) const SKIPPED: &[(&str, &str)] = &[
+    (
+        "openvswitch::",
+        "its datapath is a process, the same on every kernel",
+    ),
+    (
+        "xdp_generic::",
+        "the same program on the same road as xdp::, for minutes",
+    ),
+];
 
 /// A built test binary.
 pub(super) struct Binary {
