@@ -133,20 +133,23 @@ fn bound<P: Resize>(
         {
             return Err(Outcome::ForgedTunnel);
         }
-        let route = table
-            .route(datagram.dst(), datagram.family())
-            .ok_or(if inside {
-                Outcome::NoInnerRoute
-            } else {
-                Outcome::NoRoute
-            })?;
-        if route.kind != RouteKind::HOST || interface.container == 1 {
-            return Ok(Bound {
-                table,
-                datagram,
-                route,
-                peer,
-            });
+        // That the interface's own addresses are this host's need not be looked up.
+        if interface.container == 1 || !is_own(interface, &datagram) {
+            let route = table
+                .route(datagram.dst(), datagram.family())
+                .ok_or(if inside {
+                    Outcome::NoInnerRoute
+                } else {
+                    Outcome::NoRoute
+                })?;
+            if route.kind != RouteKind::HOST || interface.container == 1 {
+                return Ok(Bound {
+                    table,
+                    datagram,
+                    route,
+                    peer,
+                });
+            }
         }
         // Only packets for this host can be a tunnel's; others need not look the settings up.
         let settings = maps::tunnel_settings()?;
@@ -168,6 +171,17 @@ fn bound<P: Resize>(
         most = ETH_LEN as u32 + datagram.length().saturating_sub(arrival.room.length());
     }
     Err(Outcome::ToHost)
+}
+
+/// Whether it is for an address of the interface. No packet that was read is for the unspecified
+/// address, which stands for none here.
+#[inline(always)]
+fn is_own(interface: &Interface, datagram: &Datagram) -> bool {
+    if datagram.family() == Family::V4 {
+        datagram.dst() == Address::v4(interface.ipv4)
+    } else {
+        datagram.dst() == Address::v6(&interface.ipv6)
+    }
 }
 
 /// What the stack would get if it came in the open is not let out of a tunnel; but the stack
