@@ -69,13 +69,18 @@ fn maps_of_other_lengths_are_replaced_and_all_differences_told() {
     let footprint = Footprint::of(&pair.a.host, &a).unwrap();
     let hooks = attached(&pair.a.host).unwrap().len();
     pings(&pair);
-    let old = ids(&a);
+    let (old, before) = (ids(&a), Counted::by(&a));
     a.kill();
     let config = pair.a.config("xdp", &pair.b);
     a.write_config(&format!("{config}[limits]\nroutes = 4000\n"))
         .unwrap();
     a.resume().unwrap();
     assert!(ids(&a).is_disjoint(&old));
+    let after = Counted::by(&a);
+    assert!(
+        after.route >= before.route && after.tc >= before.tc,
+        "{after:?}"
+    );
     assert_eq!(attached(&pair.a.host).unwrap().len(), hooks);
     let log = a.log();
     let told: Vec<&str> = log

@@ -43,6 +43,7 @@ pub(crate) const TESTS: &[Package] = &[
     package("containernetworking-plugins", "/usr/lib/cni/bridge"),
     package("busybox-static", "busybox"),
     package("prometheus", "promtool"),
+    package("strace", "strace"),
     package("systemd-container", "systemd-nspawn"),
     package("mmdebstrap", "mmdebstrap"),
 ];

@@ -100,6 +100,24 @@ impl Counters {
         self.clear_routes(&left.map(|(slot, _)| slot).collect::<Vec<u32>>())
     }
 
+    /// Adds what these slots had counted in other maps, in place of what was added before.
+    pub(super) fn carry_routes(&self, counted: impl Iterator<Item = (u32, Counter)>) -> Result<()> {
+        let mapping = mapped(&self.routes, self.route_slots * self.stretches)?;
+        carry(&mapping, self.route_slots, counted);
+        Ok(())
+    }
+
+    /// The same for slots of outcomes.
+    pub(super) fn carry_outcomes(
+        &self,
+        counted: impl Iterator<Item = (u32, Counter)>,
+    ) -> Result<()> {
+        let slots = OUTCOME_SLOTS as usize;
+        let mapping = mapped(&self.outcomes, slots * self.stretches)?;
+        carry(&mapping, slots, counted);
+        Ok(())
+    }
+
     /// Clears the rows of outcome counters that are not `kept`.
     pub(super) fn clear_rows(&self, kept: impl Fn(u32) -> bool) -> Result<()> {
         let slots = OUTCOME_SLOTS as usize;
@@ -107,6 +125,22 @@ impl Counters {
         let left = (0..OUTCOME_SLOTS).filter(|slot| !kept(slot / OUTCOME_ROOM));
         clear(&mapping, slots, &left.collect::<Vec<u32>>());
         Ok(())
+    }
+}
+
+/// Writes to the last stretch of `length`, which the kernel does not write to.
+fn carry(
+    mapping: &Mapping<AtomicU64>,
+    length: usize,
+    counted: impl Iterator<Item = (u32, Counter)>,
+) {
+    let Some(stretch) = mapping.entries().chunks_exact(length * 2).next_back() else {
+        return;
+    };
+    for (slot, counter) in counted {
+        let at = slot as usize * 2;
+        stretch[at].store(counter.packets, Ordering::Relaxed);
+        stretch[at + 1].store(counter.bytes, Ordering::Relaxed);
     }
 }
 
@@ -123,7 +157,7 @@ fn clear(mapping: &Mapping<AtomicU64>, length: usize, slots: &[u32]) {
 
 /// A counter map in memory, for as long as it takes to read it: the pages would count as this
 /// process's own. `counters` is the length of the map.
-fn mapped(map: &MapData, counters: usize) -> Result<Mapping<AtomicU64>> {
+pub(super) fn mapped(map: &MapData, counters: usize) -> Result<Mapping<AtomicU64>> {
     Mapping::of(
         map,
         counters * size_of::<Counter>() / size_of::<AtomicU64>(),
@@ -131,7 +165,7 @@ fn mapped(map: &MapData, counters: usize) -> Result<Mapping<AtomicU64>> {
 }
 
 /// The counters, added up over stretches of `slots`.
-fn summed(mapping: &Mapping<AtomicU64>, slots: usize) -> Vec<Counter> {
+pub(super) fn summed(mapping: &Mapping<AtomicU64>, slots: usize) -> Vec<Counter> {
     let mut sums = vec![Counter::default(); slots];
     for stretch in mapping.entries().chunks_exact(slots * 2) {
         for (sum, counter) in sums.iter_mut().zip(stretch.chunks_exact(2)) {

@@ -31,14 +31,16 @@ impl Interfaces {
     /// its own slot without its way to it.
     pub(super) fn read(&mut self) -> Result<BTreeMap<u32, Interface>> {
         let mut found = BTreeMap::new();
-        for slot in 0..INTERFACE_SLOTS {
-            let interface = self.interfaces.get(&slot, 0)?;
-            if interface.ifindex != 0 {
-                self.place(interface.ifindex, slot)?;
-                found.insert(interface.ifindex, interface);
-            }
+        for (slot, interface) in entries(&self.interfaces)? {
+            self.place(interface.ifindex, slot)?;
+            found.insert(interface.ifindex, interface);
         }
         Ok(found)
+    }
+
+    /// The rows of outcome counters, by index: see [`rows`].
+    pub(super) fn rows(&self) -> Result<BTreeMap<u32, u32>> {
+        rows(&self.interfaces)
     }
 
     pub(super) fn set(&mut self, interface: Interface) -> Result<()> {
@@ -65,6 +67,28 @@ impl Interfaces {
         self.slots.free(ifindex);
         Ok(())
     }
+}
+
+/// The first row of outcome counters of each interface, by index; but of bridge ports, which
+/// count in their bridge's.
+pub(super) fn rows(interfaces: &Array<MapData, Interface>) -> Result<BTreeMap<u32, u32>> {
+    let entries = entries(interfaces)?.into_iter();
+    let first = entries.filter(|(_, interface)| interface.port == 0);
+    Ok(first
+        .map(|(_, interface)| (interface.ifindex, interface.row))
+        .collect())
+}
+
+/// What is in the map, by slot.
+fn entries(interfaces: &Array<MapData, Interface>) -> Result<Vec<(u32, Interface)>> {
+    let mut found = Vec::new();
+    for (slot, interface) in (0..).zip(interfaces.iter()) {
+        let interface = interface?;
+        if interface.ifindex != 0 {
+            found.push((slot, interface));
+        }
+    }
+    Ok(found)
 }
 
 /// Who has which slot.

@@ -89,6 +89,7 @@ impl Datapath {
             tx_ports: typed(&mut ebpf, map_names::TX_PORTS)?,
             counters,
             pins,
+            shapes,
             set,
             ebpf,
         };
@@ -107,14 +108,17 @@ impl Datapath {
         Ok(())
     }
 
-    /// Removes the maps of daemons before: no program uses them any more.
+    /// Removes the maps of daemons before, which no program uses any more; what was counted in
+    /// them is carried over, where it can be read.
     ///
     /// # Errors
     /// When the kernel refuses.
     pub fn forget_other_maps(&mut self) -> Result<()> {
         if let MapSet::Numbered(number) = self.set {
+            let carried = self.carry_counters(number).context("carry counters over");
             self.pins.sets().keep(number)?;
             self.set = MapSet::Sole(number);
+            return carried;
         }
         Ok(())
     }

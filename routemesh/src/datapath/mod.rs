@@ -7,6 +7,7 @@
 
 mod attach;
 mod capabilities;
+mod carry;
 mod clsact;
 mod contents;
 mod counters;
@@ -37,7 +38,10 @@ use routemesh_common::{
     NextHop, PEER_SLOTS, TunnelSettings, map_names,
 };
 
-use self::{counters::Counters, interfaces::Interfaces, load::MapSet, pins::Pins, routes::Routes};
+use self::{
+    counters::Counters, interfaces::Interfaces, load::MapSet, pins::Pins, routes::Routes,
+    shape::Shapes,
+};
 use crate::{api::MapFill, model::mapped};
 
 pub use attach::{Attached, Hook};
@@ -55,6 +59,7 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/da
 pub struct Datapath {
     ebpf: Ebpf,
     pins: Pins,
+    shapes: Shapes,
     set: MapSet,
     routes: Routes,
     next_hops: Array<MapData, NextHop>,

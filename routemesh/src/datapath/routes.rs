@@ -108,6 +108,16 @@ impl Routes {
         }
     }
 
+    /// The slots of routes, which are those of their counters.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (Prefix, u32)> {
+        let epoch = self.epoch();
+        let records = (0..).zip(self.records.entries());
+        let found = records.filter_map(move |(slot, record)| record.found(slot, epoch));
+        found
+            .filter(|record| record.route.is_own())
+            .map(|record| (record.place.dst, record.place.slot))
+    }
+
     /// Whether the trie leads to the record for exactly its prefix.
     fn leads_to(&self, place: Place) -> bool {
         // Of all prefixes no longer than the key's the longest is found.
@@ -170,7 +180,8 @@ impl SharedRecord {
         bytemuck::cast(words)
     }
 
-    fn found(&self, slot: u32, epoch: u64) -> Option<Answer> {
+    /// What it is, if it is in use, at `epoch`.
+    pub(super) fn found(&self, slot: u32, epoch: u64) -> Option<Answer> {
         if self.used.load(Ordering::Acquire) == 0 {
             return None;
         }

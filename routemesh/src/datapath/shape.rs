@@ -94,6 +94,21 @@ impl Shapes {
             })
             .collect()
     }
+
+    /// Whether the entries of a pinned map can be read as those of this build's are, however
+    /// many there may be.
+    pub(super) fn reads(&self, name: &str, pinned: &Self) -> bool {
+        let entry = |shapes: &Self| {
+            let shape = shapes.0.get(name)?;
+            Some((shape.kind, shape.key, shape.value, shape.layout))
+        };
+        entry(self).is_some() && entry(self) == entry(pinned)
+    }
+
+    /// How many entries a map has room for.
+    pub(super) fn capacity(&self, name: &str) -> Option<u32> {
+        self.0.get(name).map(|shape| shape.capacity)
+    }
 }
 
 impl Shape {
@@ -197,5 +212,14 @@ mod tests {
                 format!("TX_PORTS: layout 00000abc instead of {layout:08x}"),
             ]
         );
+    }
+
+    #[test]
+    fn entries_are_readable_whatever_the_capacity() {
+        let (own, mut found) = (declared(7), declared(9));
+        assert!(own.reads(map_names::ROUTES, &found));
+        found.0.get_mut(map_names::ROUTES).unwrap().layout = 1;
+        assert!(!own.reads(map_names::ROUTES, &found));
+        assert!(!own.reads("FORMER", &found));
     }
 }
