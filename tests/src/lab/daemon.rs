@@ -24,7 +24,7 @@ use nix::{
 use routemesh::{cli::DEFAULT_FILE, config::DEFAULT};
 use tempfile::TempDir;
 
-use super::{Answer, Node, PATIENCE, Process, eventually, process, request};
+use super::{Answer, Call, Node, PATIENCE, Process, eventually, process, request};
 
 const BPFFS: &str = "/sys/fs/bpf";
 
@@ -62,6 +62,10 @@ pub struct Routemesh {
     capabilities: Option<String>,
     /// Variables of its environment.
     variables: Vec<(&'static str, String)>,
+    /// Options beside those that say where things are.
+    options: Vec<&'static str>,
+    /// The kernel call after which it is killed.
+    deadly: Option<Call>,
     process: Option<Process>,
 }
 
@@ -104,6 +108,8 @@ impl Routemesh {
             configured: true,
             capabilities: None,
             variables: Vec::new(),
+            options: vec!["--detach-on-exit"],
+            deadly: None,
             process: None,
         };
         daemon.write_config(config)?;
@@ -131,7 +137,9 @@ impl Routemesh {
             .open(self.log_path())?;
         let mut command = self.program()?;
         command
-            .args(["daemon", "--detach-on-exit", "--socket"])
+            .arg("daemon")
+            .args(&self.options)
+            .arg("--socket")
             .arg(self.socket())
             .arg("--bpffs")
             .arg(&self.bpffs)
@@ -156,7 +164,31 @@ impl Routemesh {
         self.variables.push((name, value));
     }
 
+    /// Has the daemon start with these options in place of `--detach-on-exit`: it leaves what is in
+    /// the kernel then, however it ends.
+    pub fn set_options(&mut self, options: &[&'static str]) {
+        self.options = options.to_vec();
+    }
+
+    /// Has the daemon be killed right after that kernel call, when it is started next; none for
+    /// no such call. Wants `strace`.
+    pub fn kill_after(&mut self, call: Option<Call>) {
+        self.deadly = call;
+    }
+
+    /// Whether the daemon has been killed, or has ended.
+    ///
+    /// # Errors
+    /// When the kernel does not say.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        let ended = self.process.as_mut().map(Process::ended).transpose()?;
+        Ok(ended.flatten().is_some())
+    }
+
     fn program(&self) -> Result<Command> {
+        if let Some(call) = &self.deadly {
+            return Ok(call.deadly(&self.node, &binary()?));
+        }
         let Some(capabilities) = &self.capabilities else {
             return Ok(self.node.command(binary()?));
         };

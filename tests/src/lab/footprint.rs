@@ -58,6 +58,21 @@ impl Footprint {
         (self.programs.len(), self.maps.len())
     }
 
+    /// What is there of daemons before, which had these maps: the maps, and programs that use them
+    /// or those of now, beside this daemon's own.
+    #[must_use]
+    pub fn strangers(&self, maps: &BTreeSet<u32>) -> Leftovers {
+        let all = maps | &self.maps;
+        let programs = loaded_programs().flatten();
+        let strange = programs
+            .filter(|program| !self.programs.contains(&program.id()) && uses(program, &all))
+            .map(|program| format!("program {}", program.id()));
+        let loaded = loaded_maps().flatten().map(|info| info.id());
+        strange
+            .chain(still("map", &(maps - &self.maps), loaded))
+            .collect()
+    }
+
     /// What is still there: loaded programs and maps, programs attached to the host's
     /// interfaces, pins, qdiscs and the socket.
     ///
@@ -81,6 +96,12 @@ impl Footprint {
         }
         Ok(left)
     }
+}
+
+/// Whether a program uses one of these maps. (Before kernel 4.15 it does not say.)
+fn uses(program: &ProgramInfo, maps: &BTreeSet<u32>) -> bool {
+    let used = program.map_ids().ok().flatten().unwrap_or_default();
+    used.iter().any(|id| maps.contains(id))
 }
 
 fn still(kind: &str, ours: &BTreeSet<u32>, loaded: impl Iterator<Item = u32>) -> Leftovers {

@@ -8,6 +8,7 @@
 //! network, [`Host::container`] a container. Hosts forward nothing by themselves and know no
 //! route to one another's containers: whatever gets through, routemesh carried.
 
+mod call;
 mod capture;
 mod daemon;
 mod delay;
@@ -34,6 +35,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
+pub use call::Call;
 pub use capture::Capture;
 pub use daemon::{Routemesh, binary};
 pub use delay::{connections_for, round_trips};

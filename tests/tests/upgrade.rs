@@ -1,0 +1,220 @@
+//! The daemon is replaced while packets flow both ways, and none is lost or doubled.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use routemesh_tests::lab::{
+    Footprint, Numbered, PATIENCE, Pair, Routemesh, Side, attached, eventually, pinned_maps, run,
+    udp_numbered,
+};
+
+/// Datagrams in a second and direction, where the machine can.
+const RATE: u32 = 100_000;
+/// Fewer would prove little.
+const LEAST_RATE: f64 = 5_000.0;
+
+#[test]
+fn nothing_is_lost_while_another_program_takes_over() {
+    let scene = Scene::new("tc");
+    let (before, after) = scene.under_load(|a, pair| {
+        // What the programs log is settled before they are verified: with it they are others.
+        for options in [["--bpf-log"].as_slice(), &[], &["--bpf-log"], &[]] {
+            let old = program_length(pair)?;
+            a.set_options(options);
+            a.stop()?;
+            a.resume()?;
+            let new = program_length(pair)?;
+            ensure!(old != new, "the same program of {new} bytes");
+        }
+        Ok(())
+    });
+    assert_eq!(
+        before.maps, after.maps,
+        "the maps are those of the first daemon"
+    );
+    assert!(after.counted >= before.counted + after.sent, "{after:?}");
+}
+
+#[test]
+fn nothing_is_lost_while_a_killed_daemon_is_followed_by_another() {
+    let scene = Scene::new("tc");
+    let (before, after) = scene.under_load(|a, _| {
+        for _ in 0..3 {
+            a.kill();
+            a.resume()?;
+        }
+        Ok(())
+    });
+    assert_eq!(before.maps, after.maps);
+    assert!(after.counted >= before.counted + after.sent, "{after:?}");
+}
+
+#[test]
+fn nothing_is_lost_while_maps_of_other_lengths_take_over() {
+    let scene = Scene::new("tc");
+    let config = scene.pair.a.config("tc", &scene.pair.b);
+    let (before, after) = scene.under_load(|a, _| {
+        for routes in [4_000, 9_000, 2_000] {
+            a.write_config(&format!("{config}[limits]\nroutes = {routes}\n"))?;
+            a.stop()?;
+            a.resume()?;
+        }
+        Ok(())
+    });
+    assert_ne!(before.maps, after.maps);
+    assert!(after.counted >= before.counted + after.sent, "{after:?}");
+}
+
+#[test]
+fn nothing_is_lost_while_maps_of_another_build_take_over() {
+    let scene = Scene::new("tc");
+    let (before, after) = scene.under_load(|a, _| {
+        for (map, value) in [("PEERS", "2"), ("NEXT_HOPS", "112"), ("ENDPOINTS", "32")] {
+            a.kill();
+            let pin = swap_for_another(a, map, value)?;
+            a.resume()?;
+            ensure!(!pin.exists(), "{} is there still", pin.display());
+            let told = format!("{map}: value size {value} instead of ");
+            ensure!(a.log().contains(&told), "{told}: {}", a.log());
+        }
+        Ok(())
+    });
+    assert_ne!(before.maps, after.maps);
+    assert!(after.counted >= before.counted + after.sent, "{after:?}");
+}
+
+/// Two hosts whose containers send to one another, and the daemon of host A.
+struct Scene {
+    pair: Pair,
+    a: Routemesh,
+    b: Routemesh,
+}
+
+/// How things stand on host A.
+#[derive(Debug)]
+struct State {
+    /// Ids of the maps.
+    maps: Vec<u32>,
+    /// Packets that the route to the other containers counted.
+    counted: u64,
+    /// Datagrams sent since the state before.
+    sent: u64,
+}
+
+impl Scene {
+    fn new(mode: &str) -> Self {
+        let pair = Pair::new().unwrap();
+        let (mut a, b) = pair.routemesh(mode).unwrap();
+        a.set_options(&[]);
+        a.kill();
+        a.resume().unwrap();
+        Self { pair, a, b }
+    }
+
+    /// Has both containers send to one another during `meanwhile`; nothing may be lost or come
+    /// twice, and nothing be left behind at the end.
+    fn under_load(
+        self,
+        meanwhile: impl FnOnce(&mut Routemesh, &Pair) -> Result<()>,
+    ) -> (State, State) {
+        let Self { pair, mut a, b } = self;
+        let before = State::of(&a, 0);
+        let mut there = None;
+        let back = udp_numbered_between(&pair.b, &pair.a, || {
+            there = Some(udp_numbered_between(&pair.a, &pair.b, || {
+                meanwhile(&mut a, &pair)
+            })?);
+            Ok(())
+        });
+        let back = back.with_context(|| a.log()).unwrap();
+        let there = there.unwrap();
+        for numbered in [&there, &back] {
+            all_arrived_once(numbered);
+        }
+        let after = State::of(&a, there.sent);
+        let footprint = Footprint::of(&pair.a.host, &a).unwrap();
+        a.set_options(&["--detach-on-exit"]);
+        a.kill();
+        a.resume().unwrap();
+        a.stop().unwrap();
+        eventually("nothing to be left", PATIENCE, || {
+            let left = footprint.leftovers()?;
+            ensure!(left.is_empty(), "{left:#?}");
+            Ok(())
+        })
+        .unwrap();
+        drop(b);
+        (before, after)
+    }
+}
+
+impl State {
+    fn of(daemon: &Routemesh, sent: u64) -> Self {
+        let routes = daemon.cli_json(&["route", "list"]).unwrap();
+        let mut routes = routes.as_array().into_iter().flatten();
+        let route = routes.find(|route| route["dst"] == "10.200.0.0/24");
+        Self {
+            maps: pinned_maps(daemon.bpffs()).unwrap().into_values().collect(),
+            counted: route.unwrap()["packets"].as_u64().unwrap(),
+            sent,
+        }
+    }
+}
+
+fn udp_numbered_between(
+    from: &Side,
+    to: &Side,
+    meanwhile: impl FnOnce() -> Result<()>,
+) -> Result<Numbered> {
+    let address = to.container.v4();
+    udp_numbered(&from.container, &to.container, address, RATE, meanwhile)
+}
+
+/// Bytes of a tc program on host A, as the verifier left it.
+fn program_length(pair: &Pair) -> Result<u64> {
+    let attached = attached(&pair.a.host)?;
+    let mut attached = attached.iter().filter(|(_, what)| what.contains("tc"));
+    let (id, _) = attached.next().context("no program is attached")?;
+    let program = run("bpftool", ["-j", "prog", "show", "id", &id.to_string()])?;
+    let program: serde_json::Value = serde_json::from_str(&program)?;
+    program["bytes_xlated"]
+        .as_u64()
+        .with_context(|| program.to_string())
+}
+
+/// Puts a map with values of another size where a map is pinned, as if another build had done so.
+fn swap_for_another(daemon: &Routemesh, map: &str, value: &str) -> Result<PathBuf> {
+    let pins = pinned_maps(daemon.bpffs())?;
+    let pin = pins
+        .into_keys()
+        .find(|pin| {
+            let name = pin.file_name().unwrap_or_default();
+            name.to_string_lossy().starts_with(&format!("{map}-"))
+        })
+        .with_context(|| format!("find {map}"))?;
+    fs::remove_file(&pin)?;
+    let path = pin.to_string_lossy();
+    let words = [
+        "map", "create", &path, "type", "hash", "key", "16", "value", value, "entries", "16",
+        "name", "another",
+    ];
+    run("bpftool", words)?;
+    Ok(pin)
+}
+
+fn all_arrived_once(numbered: &Numbered) {
+    println!(
+        "{} datagrams, {:.0} a second",
+        numbered.sent,
+        numbered.rate()
+    );
+    assert!(numbered.rate() > LEAST_RATE, "{}", numbered.rate());
+    assert!(
+        numbered.lost.is_empty() && numbered.repeated.is_empty(),
+        "of {} datagrams {} were lost and {} came again: {:?}",
+        numbered.sent,
+        numbered.lost.len(),
+        numbered.repeated.len(),
+        &numbered.lost[..numbered.lost.len().min(20)],
+    );
+}
