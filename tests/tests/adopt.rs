@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Pa
 use anyhow::ensure;
 use nix::unistd::{Uid, chown};
 use routemesh_tests::lab::{
-    Footprint, PATIENCE, Pair, Ping, Routemesh, attached, eventually, pinned_maps,
+    Footprint, Lab, PATIENCE, Pair, Ping, Routemesh, attached, eventually, pinned_maps,
 };
 
 /// Packets of each exchange of pings.
@@ -94,6 +94,23 @@ fn maps_of_other_lengths_are_replaced_and_all_differences_told() {
     pings(&pair);
     a.stop().unwrap();
     is_clean(&footprint);
+}
+
+#[test]
+fn an_interface_that_has_the_number_of_one_that_is_gone_gets_links_of_its_own() {
+    let lab = Lab::new().unwrap();
+    let host = lab.host("a").unwrap();
+    let make = || host.ip("link add up0 index 77 type bridge").unwrap();
+    make();
+    let mut a =
+        Routemesh::start(&host, "[[uplink]]\ninterface = \"up0\"\nmode = \"tc\"\n").unwrap();
+    assert_eq!(attached(&host).unwrap().len(), 1);
+    a.kill();
+    host.ip("link del up0").unwrap();
+    make();
+    a.resume().unwrap();
+    assert_eq!(attached(&host).unwrap().len(), 1, "{}", a.log());
+    a.cli_ok(&["status"]).unwrap();
 }
 
 #[test]

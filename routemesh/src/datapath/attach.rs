@@ -1,6 +1,7 @@
 //! Attaching the programs to interfaces.
 
 use std::{
+    io,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -80,6 +81,15 @@ impl Datapath {
     /// Why the kernel refused; nothing is attached then that was not before.
     pub fn attach(&mut self, hook: Hook, ifindex: u32, name: &str) -> Result<Attached> {
         self.load_program(hook)?;
+        let mut attached = self.attach_at(hook, ifindex, name);
+        if attached.as_ref().is_err_and(is_severed) {
+            self.detach(hook, ifindex)?;
+            attached = self.attach_at(hook, ifindex, name);
+        }
+        attached.with_context(|| format!("attach {} to {name}", hook.name()))
+    }
+
+    fn attach_at(&mut self, hook: Hook, ifindex: u32, name: &str) -> Result<Attached> {
         let pin = self.pins.link(hook, ifindex);
         match hook {
             Hook::Tc if has_tcx() => self.attach_tcx(name, &pin),
@@ -94,7 +104,6 @@ impl Datapath {
                 self.attach_xdp(ifindex, XdpMode::Skb, &pin, bound)
             }
         }
-        .with_context(|| format!("attach {} to {name}", hook.name()))
     }
 
     /// Detaches from an interface; one that is gone has nothing attached.
@@ -242,6 +251,12 @@ fn keep(link: FdLink, pin: &Path) -> Result<()> {
 /// Whether tc takes links. (aya goes by the kernel's version too.)
 pub(super) fn has_tcx() -> bool {
     KernelVersion::current().is_ok_and(|current| current >= KernelVersion::new(6, 6, 0))
+}
+
+/// Whether a pinned link is of an interface that is gone, whose number another one has now.
+fn is_severed(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref());
+    causes.any(|cause: &io::Error| cause.raw_os_error() == Some(libc::ENOLINK))
 }
 
 /// Adds what the error number alone does not tell.
