@@ -1,6 +1,10 @@
 //! The daemon is replaced while packets flow both ways, and none is lost or doubled.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::lab::{
@@ -12,6 +16,9 @@ use routemesh_tests::lab::{
 const RATE: u32 = 100_000;
 /// Fewer would prove little.
 const LEAST_RATE: f64 = 5_000.0;
+
+/// One at a time: a receiver that has no processor for a second loses datagrams by itself.
+static LOAD: Mutex<()> = Mutex::new(());
 
 #[test]
 fn nothing_is_lost_while_another_program_takes_over() {
@@ -117,6 +124,7 @@ impl Scene {
         self,
         meanwhile: impl FnOnce(&mut Routemesh, &Pair) -> Result<()>,
     ) -> (State, State) {
+        let _alone = LOAD.lock().unwrap_or_else(PoisonError::into_inner);
         let Self { pair, mut a, b } = self;
         let before = State::of(&a, 0);
         let mut there = None;
