@@ -123,8 +123,9 @@ pub fn frame(
 /// As [`frame`].
 #[inline(always)]
 pub fn ip(packet: &impl Packet, frame_length: u32) -> Result<Datagram, Outcome> {
+    let ether_type = packet.header::<Eth>(0)?.ether_type;
     let room = frame_length - ETH_LEN as u32;
-    match packet.header::<Eth>(0)?.ether_type {
+    match ether_type {
         EtherType::IPV4 => ipv4(packet, room),
         EtherType::IPV6 => ipv6(packet, room),
         EtherType::VLAN | EtherType::QINQ => Err(Outcome::Vlan),
@@ -360,6 +361,14 @@ mod tests {
                 let cut = Frame(packet.0[..length].into());
                 assert_eq!(parsed(&cut), Err(Outcome::Truncated), "{length} bytes");
             }
+        }
+    }
+
+    #[test]
+    fn a_frame_without_an_ethernet_header_is_truncated_whatever_its_macs() {
+        for length in 0..ETH_LEN {
+            let cut = Frame(Frame::ipv4().0[..length].into());
+            assert_eq!(ip(&cut, length as u32), Err(Outcome::Truncated), "{length}");
         }
     }
 
