@@ -5,6 +5,7 @@
 //! from scratch, so that they share no mistake with the programs under test.
 
 mod checksum;
+mod corpus;
 mod reply;
 mod roles;
 mod show;
@@ -14,6 +15,7 @@ mod tunnel;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub use checksum::{internet_checksum, transport_checksum};
+pub use corpus::{Named, corpus};
 pub use reply::{ErrorReply, expected_forward};
 pub use roles::*;
 pub use show::{describe, difference, hexdump};
