@@ -7,7 +7,7 @@ use routemesh::datapath::{Decision, Run};
 use routemesh_common::{Outcome, TunnelSettings, Verdict};
 use routemesh_tests::{
     packet::{Named, corpus, hexdump},
-    program::{FAMILIES, Place, Rig, in_rig},
+    program::{FAMILIES, NETWORK, Place, Rig, in_rig},
 };
 
 #[test]
@@ -43,7 +43,7 @@ fn every_named_packet_ends_as_its_file_says() {
 /// Two peers, and what they may send.
 fn tunnels(rig: &mut Rig) {
     let settings = TunnelSettings {
-        vni: 100,
+        vni: NETWORK,
         vxlan_port: 4789_u16.to_be_bytes(),
         geneve_port: 6081_u16.to_be_bytes(),
         ..TunnelSettings::default()

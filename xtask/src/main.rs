@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod demo;
 mod dist;
+mod fuzz;
 mod packages;
 mod process;
 mod run;
@@ -34,6 +35,8 @@ enum Verb {
     Bench(bench::Options),
     /// Make what users install: a Debian package and a tarball, with a static binary
     Dist(dist::Options),
+    /// Feed hostile bytes to the datapath's core, the configuration and the socket
+    Fuzz(fuzz::Options),
     /// Run every test, or those whose name contains FILTER
     Test(test::Options),
     /// Check what the compiler does not: format, lints, layers, limits, generated docs
@@ -58,6 +61,7 @@ fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Demo(options) => demo::run(&options)?,
         Verb::Bench(options) => bench::run(&options)?,
         Verb::Dist(options) => dist::run(&options)?,
+        Verb::Fuzz(options) => fuzz::run(&options)?,
         Verb::Test(options) => return test::run(&options),
         Verb::Tidy(options) => tidy::run(&options)?,
     }

@@ -56,6 +56,9 @@ pub(crate) const DIST: &[Package] = &[
     package("coreutils", "sha256sum"),
 ];
 
+/// What libFuzzer is built with.
+pub(crate) const FUZZ: &[Package] = &[package("g++", "c++")];
+
 /// What emulated machines need.
 pub(crate) const VM: &[Package] = &[
     package(QEMU, "qemu-system-x86_64"),

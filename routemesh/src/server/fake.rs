@@ -1,4 +1,4 @@
-//! A daemon for tests: it knows a table, and nothing of kernels.
+//! A daemon for tests and fuzzing: it knows a table, and nothing of kernels.
 
 use std::{
     net::IpAddr,
@@ -16,14 +16,20 @@ use crate::{
 
 /// A table of routes, and whether the daemon is ready.
 #[derive(Debug, Default)]
-pub(crate) struct Fake {
-    pub(crate) routes: Vec<Route>,
-    pub(crate) ready: bool,
+pub struct Fake {
+    /// The table.
+    pub routes: Vec<Route>,
+    /// Whether it is.
+    pub ready: bool,
 }
 
 impl Fake {
     /// A daemon with `count` routes, as a server wants it.
-    pub(crate) fn with_routes(count: u32) -> SharedControl {
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn with_routes(count: u32) -> SharedControl {
         let routes = (0..count).map(|number| {
             let address = IpAddr::from((0x0a00_0000 + number * 256).to_be_bytes());
             route(Prefix::around(address, 24).unwrap())

@@ -7,8 +7,8 @@
 
 mod answer;
 mod connection;
-#[cfg(test)]
-pub(crate) mod fake;
+#[cfg(any(test, fuzzing))]
+pub mod fake;
 pub mod metrics;
 mod peer;
 mod routes;

@@ -12,5 +12,6 @@ mod world;
 pub use rig::{Counts, Place, Rig, in_rig};
 pub use row::{Row, run_all, run_together};
 pub use world::{
-    CROSSED, DOCKER1_MAC, ETH1_MAC, FAMILIES, Known, NEXT_MAC, PEERLESS_MAC, Roles, Target, V4, V6,
+    CROSSED, DOCKER1_MAC, ETH1_MAC, FAMILIES, Known, NETWORK, NEXT_MAC, PEERLESS_MAC, Roles,
+    Target, V4, V6,
 };

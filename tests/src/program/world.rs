@@ -20,6 +20,8 @@ use crate::packet::{
     HOST_B_MAC, HOST_B_V6, STRANGER, STRANGER_V6,
 };
 
+/// VNI of the routes that a test gives no other.
+pub const NETWORK: u32 = 100;
 /// MAC of the second container network's bridge.
 pub const DOCKER1_MAC: [u8; 6] = [0x02, 0, 0, 0xd0, 0xa, 2];
 /// MAC of the second uplink.
@@ -357,6 +359,7 @@ fn next_hops(datapath: &mut Datapath, roles: Roles) -> Result<()> {
         ifindex: ifindex("eth0"),
         mtu: 1500,
         gateway: mapped(roles.neighbour()),
+        vni: NETWORK,
         ..NextHop::default()
     };
     let via_eth1 = NextHop {
