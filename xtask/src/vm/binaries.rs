@@ -10,6 +10,7 @@ use crate::process::cargo;
 /// Test binaries that no virtual machine runs, and why. Emulated processors take ten to twenty
 /// times as long, and what does not depend on the kernel's version is tested without.
 pub(super) const LEFT_OUT: &[(&str, &str)] = &[
+    ("bench", "it is of the benchmark, not of the kernel"),
     (
         "confirm",
         "its deadlines are for processors that are not emulated",
@@ -26,12 +27,12 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
         "what the control socket bears is the same on every kernel",
     ),
     ("lab", "it tests the lab itself"),
-    (
-        "lifecycle",
-        "its load is for processors that are not emulated",
-    ),
     ("metrics", "they are the same on every kernel"),
     ("package", "a Debian takes minutes to start"),
+    (
+        "supervised",
+        "systemd's protocol is the same on every kernel",
+    ),
     ("netlink", "batches of thousands take minutes"),
 ];
 
@@ -44,6 +45,10 @@ pub(super) const SKIPPED: &[(&str, &str)] = &[
     (
         "xdp_generic::",
         "the same program on the same road as xdp::, for minutes",
+    ),
+    (
+        "a_table_that_never_stands_still",
+        "its load is for processors that are not emulated",
     ),
 ];
 
