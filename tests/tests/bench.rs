@@ -1,6 +1,15 @@
 //! The benchmark, in short: it measures what it says, and writes it down.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use routemesh_tests::lab::{PATIENCE, eventually, pins};
 
 #[test]
 fn a_row_is_measured_and_written_down() {
@@ -40,6 +49,26 @@ fn figures_of_another_machine_are_refused() {
         errors.contains("of another machine") && errors.contains("abacus"),
         "{errors}"
     );
+}
+
+#[test]
+fn an_interrupted_benchmark_leaves_nothing_behind() {
+    let child = command()
+        .args(["--quick", "--rows", "1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = child.id();
+    eventually("two hosts with daemons", PATIENCE * 4, || {
+        anyhow::ensure!(pins(pid).len() > 1);
+        Ok(())
+    })
+    .unwrap();
+    kill(Pid::from_raw(pid.cast_signed()), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert_eq!(pins(pid), [] as [String; 0]);
 }
 
 fn bench(arguments: &[&str]) -> String {

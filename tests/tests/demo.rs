@@ -1,15 +1,12 @@
 //! The demo, in short: it works, and nothing of it is left.
 
-use std::{
-    fs,
-    process::{Command, Stdio},
-};
+use std::process::{Command, Stdio};
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use routemesh_tests::lab::{PATIENCE, eventually};
+use routemesh_tests::lab::{PATIENCE, eventually, pins};
 
 #[test]
 fn the_demo_shows_it_all_and_leaves_nothing_behind() {
@@ -110,16 +107,4 @@ fn demo(arguments: &[&str]) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
-}
-
-/// The folders of pins of the daemons that a demo started.
-fn pins(pid: u32) -> Vec<String> {
-    let prefix = format!("routemesh-test-{pid}-");
-    fs::read_dir("/sys/fs/bpf")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name.starts_with(&prefix))
-        .collect()
 }

@@ -3,6 +3,7 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
+use routemesh_tests::interrupt;
 
 use crate::{
     goal::GOALS,
@@ -109,6 +110,7 @@ impl Contest<'_> {
                 order.reverse();
             }
             for turn in order {
+                interrupt::check()?;
                 let Contender { name, sample } = &mut self.contenders[turn];
                 let title = self.measures[0].title;
                 screen.progress(&format!("{title}, round {round}: {name}"));

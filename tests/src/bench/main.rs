@@ -27,6 +27,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
+use routemesh_tests::interrupt;
 
 use contest::Pace;
 use report::Report;
@@ -89,8 +90,14 @@ impl Options {
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
+    let options = Options::parse();
+    match interrupt::listen().and_then(|()| run(&options)) {
         Ok(()) => ExitCode::SUCCESS,
+        // Of the rows that were done, what was to be written is.
+        Err(_) if interrupt::came() => {
+            eprintln!("bench: interrupted; all of it is taken down again");
+            ExitCode::from(130)
+        }
         Err(error) => {
             eprintln!("bench: {error:#}");
             ExitCode::FAILURE
@@ -127,6 +134,7 @@ fn measure(options: &Options, screen: &Screen) -> Result<Report> {
         screen,
     };
     for row in options.rows()? {
+        interrupt::check()?;
         println!("\nRow {}: {}", row.number, row.title);
         let found = row
             .measure(&run)

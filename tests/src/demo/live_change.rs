@@ -7,10 +7,9 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use routemesh_tests::lab::Node;
+use routemesh_tests::{interrupt, lab::Node};
 
 use crate::{
-    interrupt,
     scene::Scene,
     screen::{Ink, Screen},
 };

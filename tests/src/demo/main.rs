@@ -2,7 +2,6 @@
 //!
 //! Everything is in namespaces of its own; no interface outside of them is touched.
 
-mod interrupt;
 mod live_change;
 mod race;
 mod scene;
@@ -17,6 +16,7 @@ use std::{
 use anyhow::Result;
 use clap::Parser;
 use routemesh::model::Mode;
+use routemesh_tests::interrupt;
 
 use scene::Scene;
 use screen::Screen;

@@ -7,10 +7,12 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use routemesh_tests::lab::{Pair, accept, docker_rules, tcp_watched, udp_for};
+use routemesh_tests::{
+    interrupt,
+    lab::{Pair, accept, docker_rules, tcp_watched, udp_for},
+};
 
 use crate::{
-    interrupt,
     scene::Scene,
     screen::{Ink, Screen},
 };

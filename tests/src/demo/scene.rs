@@ -9,14 +9,12 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use ipnet::IpNet;
 use routemesh::model::Mode;
-use routemesh_tests::lab::{
-    Container, Footprint, PATIENCE, Pair, Routemesh, Side, docker_rules, eventually,
+use routemesh_tests::{
+    interrupt,
+    lab::{Container, Footprint, PATIENCE, Pair, Routemesh, Side, docker_rules, eventually},
 };
 
-use crate::{
-    interrupt,
-    screen::{Ink, Screen},
-};
+use crate::screen::{Ink, Screen};
 
 /// Two hosts as Docker leaves them, with routemesh.
 pub(crate) struct Scene {

@@ -11,11 +11,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use routemesh_tests::lab::{Node, Routemesh, binary};
+use routemesh_tests::{
+    interrupt,
+    lab::{Node, Routemesh, binary},
+};
 use tempfile::TempDir;
 
 use crate::{
-    interrupt,
     scene::Scene,
     screen::{Ink, Screen},
 };

@@ -137,6 +137,19 @@ pub fn attached(node: &Node) -> Result<Vec<(u32, String)>> {
     Ok(found)
 }
 
+/// The folders of pins of the daemons that the process `pid` started in labs.
+#[must_use]
+pub fn pins(pid: u32) -> Vec<String> {
+    let prefix = format!("routemesh-test-{pid}-");
+    fs::read_dir("/sys/fs/bpf")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with(&prefix))
+        .collect()
+}
+
 /// Whether this kernel attaches tc programs by links; else they are filters of a qdisc.
 #[must_use]
 pub fn has_tcx() -> bool {

@@ -40,7 +40,7 @@ pub use capture::Capture;
 pub use daemon::{Routemesh, binary};
 pub use delay::{connections_for, round_trips};
 pub use docker::{Docker, DockerContainer};
-pub use footprint::{Footprint, Leftovers, attached, has_tcx, pinned_maps};
+pub use footprint::{Footprint, Leftovers, attached, has_tcx, pinned_maps, pins};
 pub use host::Host;
 pub use http::{Answer, request};
 pub use iptables::{accept, docker_rules, refuse_sources};

@@ -17,7 +17,7 @@ static CAME: AtomicBool = AtomicBool::new(false);
 ///
 /// # Errors
 /// When the kernel refuses.
-pub(crate) fn listen() -> Result<()> {
+pub fn listen() -> Result<()> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_io()
         .build()
@@ -43,7 +43,8 @@ pub(crate) fn listen() -> Result<()> {
 }
 
 /// Whether one of them came.
-pub(crate) fn came() -> bool {
+#[must_use]
+pub fn came() -> bool {
     CAME.load(Ordering::Relaxed)
 }
 
@@ -51,7 +52,7 @@ pub(crate) fn came() -> bool {
 ///
 /// # Errors
 /// Just then.
-pub(crate) fn check() -> Result<()> {
+pub fn check() -> Result<()> {
     ensure!(!came(), "interrupted");
     Ok(())
 }
