@@ -28,7 +28,7 @@ const SIZES: [u32; 6] = [0, 6, 10, 14, 18, 20];
 const FEW_SIZES: [u32; 3] = [0, 6, 20];
 /// The largest table, as a power of two.
 const LARGEST: u32 = 20;
-/// Times a route is added to the largest table and waited for.
+/// Times a route is added to a table and waited for.
 const ADDITIONS: u32 = 12;
 /// Frames that are sent at once while something else happens. Between two such the kernel takes
 /// twenty milliseconds, so there must be few.
@@ -39,6 +39,7 @@ const TRIAL: u32 = 2_000;
 pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
     let mut found = forwarding(run)?;
     found.extend(loading(run)?);
+    found.extend(effects(run)?);
     Ok(found)
 }
 
@@ -72,11 +73,16 @@ fn forwarding(run: &Run) -> Result<Vec<Comparison>> {
 
 /// A host with so many routes, as a power of two, that divide all destinations among them.
 fn table(size: u32, traffic: Traffic) -> Result<Transit> {
-    let plural = if size == 0 { "" } else { "s" };
-    let transit = Transit::new(&format!("{} route{plural}", 1 << size), traffic)?;
+    let transit = Transit::new(&routes(size), traffic)?;
     let daemon = empty(&transit)?;
     load(&transit, &daemon, size)?;
     transit.with(daemon, "xdp")?.opened()
+}
+
+/// The name of a column, for a power of two.
+fn routes(size: u32) -> String {
+    let plural = if size == 0 { "" } else { "s" };
+    format!("{} route{plural}", 1 << size)
 }
 
 /// A daemon with room for the largest table and no route to the sink.
@@ -87,18 +93,31 @@ fn empty(transit: &Transit) -> Result<Routemesh> {
 
 /// Loads so many routes from one file; returns how long that took.
 fn load(transit: &Transit, daemon: &Routemesh, size: u32) -> Result<Duration> {
+    let gateway = transit.gateway();
+    batch(daemon, "replace", size, |dst| {
+        format!("{dst} via {gateway}")
+    })
+}
+
+/// Edits so many routes from one file, each in the words of `line`; returns how long that took.
+fn batch(
+    daemon: &Routemesh,
+    verb: &str,
+    size: u32,
+    line: impl Fn(&str) -> String,
+) -> Result<Duration> {
     let (base, bits) = SPACE;
-    let (length, gateway) = (32 - bits + size, transit.gateway());
+    let length = 32 - bits + size;
     let mut text = String::new();
     for number in 0..1_u32 << size {
         let dst = std::net::Ipv4Addr::from(base + (number << (bits - size)));
-        let _ = writeln!(text, "{dst}/{length} via {gateway}");
+        let _ = writeln!(text, "{}", line(&format!("{dst}/{length}")));
     }
     let file = daemon.folder().join("routes");
     fs::write(&file, text)?;
     let name = file.to_str().context("a path in UTF-8")?;
     let start = Instant::now();
-    command(daemon, &["route", "add", "--batch", name])?;
+    command(daemon, &["route", verb, "--batch", name])?;
     Ok(start.elapsed())
 }
 
@@ -118,51 +137,78 @@ fn command(daemon: &Routemesh, words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// How long it takes to load and to change the largest table, and what that does to packets.
+/// How long it takes to load, to change and to free the largest table, and what that does to
+/// packets.
 fn loading(run: &Run) -> Result<Vec<Comparison>> {
     let times = if run.quick { 1 } else { 4 };
-    let mut found = [LOAD_TIME, LOAD_LOST, LOAD_MEMORY, ADD].map(|measure| (measure, Vec::new()));
+    let mut found = LOADING.map(|measure| (measure, Vec::new()));
     for time in 1..=times {
         run.screen
             .progress(&format!("load the largest table, {time} of {times}"));
-        let mut transit = Transit::new("load", Traffic::to(0))?;
-        let daemon = empty(&transit)?;
-        // What is measured with is not what is loaded.
-        let (first, _) = SPACE;
-        let host = std::net::Ipv4Addr::from(first);
-        command(
-            &daemon,
-            &[
-                "route",
-                "add",
-                &format!("{host}/32"),
-                "via",
-                &transit.gateway().to_string(),
-            ],
-        )?;
-        eventually("frames to come through", PATIENCE, || {
-            let arrived = transit.burst(TRIAL)?;
-            ensure!(
-                arrived.packets == u64::from(TRIAL),
-                "{} did",
-                arrived.packets
-            );
-            Ok(())
-        })?;
+        let (mut transit, daemon) = prepared()?;
         let (took, lost) = while_sending(&mut transit, |transit| load(transit, &daemon, LARGEST))?;
         let memory = memory(&daemon)?;
-        for ((_, samples), figure) in
-            found
-                .iter_mut()
-                .zip([took.as_secs_f64(), lost as f64, memory])
-        {
+        // Every route gets another next hop than it had: none.
+        let blackhole = |_: &Transit| {
+            batch(&daemon, "replace", LARGEST, |dst| {
+                format!("blackhole {dst}")
+            })
+        };
+        let (_, changing) = while_sending(&mut transit, blackhole)?;
+        let free = |_: &Transit| batch(&daemon, "del", LARGEST, str::to_owned);
+        let (freed, freeing) = while_sending(&mut transit, free)?;
+        let figures = [
+            took.as_secs_f64(),
+            lost as f64,
+            memory,
+            changing as f64,
+            freed.as_secs_f64(),
+            freeing as f64,
+        ];
+        for ((_, samples), figure) in found.iter_mut().zip(figures) {
             samples.push(figure);
         }
-        found[3].1.extend(additions(&mut transit, &daemon)?);
     }
     Ok(found
         .map(|(measure, samples)| alone(7, measure, samples))
         .into())
+}
+
+/// A host with a way for what the source sends, to the first destination, and no other route: what
+/// is measured with is not what is loaded.
+fn prepared() -> Result<(Transit, Routemesh)> {
+    let mut transit = Transit::new("load", Traffic::to(0))?;
+    let daemon = empty(&transit)?;
+    let dst = format!("{}/32", std::net::Ipv4Addr::from(SPACE.0));
+    let gateway = transit.gateway().to_string();
+    command(&daemon, &["route", "add", &dst, "via", &gateway])?;
+    eventually("frames to come through", PATIENCE, || {
+        let arrived = transit.burst(TRIAL)?.packets;
+        ensure!(arrived == u64::from(TRIAL), "{arrived} did");
+        Ok(())
+    })?;
+    Ok((transit, daemon))
+}
+
+/// How long a route takes from the CLI to its first packet, beside tables of all sizes; and beside
+/// the largest, for which there is a goal.
+fn effects(run: &Run) -> Result<Vec<Comparison>> {
+    let sizes: &[u32] = if run.quick { &FEW_SIZES } else { &SIZES };
+    let mut columns = Vec::new();
+    for &size in sizes {
+        let name = routes(size);
+        run.screen.progress(&format!("add a route beside {name}"));
+        let (mut transit, daemon) = prepared()?;
+        load(&transit, &daemon, size)?;
+        let samples = additions(&mut transit, &daemon)?;
+        columns.push(Column { name, samples });
+    }
+    let largest = columns.last().context("no sizes")?.samples.clone();
+    let all = Comparison {
+        columns,
+        ..alone(7, ADD_BY_SIZE, Vec::new())
+    };
+    Ok(vec![alone(7, ADD, largest), all])
 }
 
 /// Does something while the source sends; returns what that returns, and frames lost.
@@ -199,7 +245,7 @@ pub(super) fn sending<T>(transit: &Transit, work: impl FnOnce() -> Result<T>) ->
     })
 }
 
-/// Adds routes one by one to the largest table, each after frames for it began to be sent;
+/// Adds routes one by one to a table, each after frames for it began to be sent;
 /// returns the milliseconds from the CLI's start to the first frame at the sink.
 fn additions(transit: &mut Transit, daemon: &Routemesh) -> Result<Vec<f64>> {
     let gateway = transit.gateway().to_string();
@@ -261,9 +307,29 @@ pub(super) fn alone(row: u8, measure: Measure, samples: Vec<f64>) -> Comparison 
     }
 }
 
+const LOADING: [Measure; 6] = [
+    LOAD_TIME,
+    LOAD_LOST,
+    LOAD_MEMORY,
+    CHANGE_LOST,
+    FREE_TIME,
+    FREE_LOST,
+];
 const LOAD_TIME: Measure = Measure::cost("load-time", "1,048,576 routes from one file", "s");
 const LOAD_LOST: Measure = Measure::cost("load-lost", "Packets lost meanwhile", "packets");
 const LOAD_MEMORY: Measure = Measure::cost("load-memory", "The daemon's memory with them", "MB");
+const CHANGE_LOST: Measure = Measure::cost(
+    "change-lost",
+    "Packets lost while all of them change",
+    "packets",
+);
+const FREE_TIME: Measure = Measure::cost("free-time", "All of them deleted from one file", "s");
+const FREE_LOST: Measure = Measure::cost("free-lost", "Packets lost meanwhile", "packets");
+const ADD_BY_SIZE: Measure = Measure::cost(
+    "add-to-effect-by-size",
+    "From the CLI's start to its route's first packet, beside tables of all sizes",
+    "ms",
+);
 const ADD: Measure = Measure::cost(
     "add-to-effect",
     "From the CLI's start to its route's first packet, beside 1,048,576 routes",
