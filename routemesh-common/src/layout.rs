@@ -13,7 +13,8 @@ const TYPES: &[(&str, &[&str])] = &[
         map_names::ROUTE_RECORDS,
         &["RouteRecord", "Route", "RouteKind", "Family"],
     ),
-    (map_names::TABLE_STATE, &["TableState"]),
+    (map_names::ROUTE_INDEX, &["IndexBucket"]),
+    (map_names::TABLE_STATE, &["TableState", "IndexedLength"]),
     (
         map_names::NEXT_HOPS,
         &["NextHop", "NetworkId", "Family", "Shim"],

@@ -7,17 +7,19 @@
 #![no_std]
 
 pub mod bench;
+mod index;
 mod layout;
 mod maps;
 mod outcome;
 
+pub use index::index_place;
 pub use layout::layout;
 pub use maps::*;
 pub use outcome::{OUTCOME_ROOM, Outcome, Verdict};
 
 /// Part of every [`layout`]: to be raised where maps mean something else though no type of their
 /// entries says so.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Program names, each within the kernel's 15 characters.
 pub mod programs {
@@ -36,4 +38,6 @@ pub mod globals {
     pub const ROUTE_SLOTS: &str = "ROUTE_SLOTS";
     /// `u64`: cookie of the network namespace whose sockets are this host's.
     pub const NETWORK_NAMESPACE: &str = "NETWORK_NAMESPACE";
+    /// `u32`, a power of two: the length of [`crate::map_names::ROUTE_INDEX`].
+    pub const INDEX_BUCKETS: &str = "INDEX_BUCKETS";
 }

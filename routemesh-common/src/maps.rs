@@ -10,6 +10,8 @@ use crate::OUTCOME_ROOM;
 pub mod map_names {
     /// LPM trie: prefix of an address to the slot (`u32`) of its record.
     pub const ROUTES: &str = "ROUTES";
+    /// Array, memory-mappable: hash of a prefix's address to an [`super::IndexBucket`].
+    pub const ROUTE_INDEX: &str = "ROUTE_INDEX";
     /// Array, memory-mappable: slot to [`super::RouteRecord`].
     pub const ROUTE_RECORDS: &str = "ROUTE_RECORDS";
     /// Array of one [`super::TableState`], memory-mappable.
@@ -74,7 +76,9 @@ pub(crate) use map_types;
 map_types! {
     Route = 12;
     RouteRecord = 64;
-    TableState = 8;
+    IndexBucket = 64;
+    IndexedLength = 24;
+    TableState = 104;
     NextHop = 104;
     NetworkId = 8;
     NetworkUse = 1;
@@ -110,6 +114,41 @@ pub struct TableState {
     /// The number of the table in force. A packet reads it once, and its answers are all of that
     /// table: so one store puts any number of changed routes into force.
     pub epoch: u64,
+    /// The lengths of prefixes that the index may hold, of IPv4 and of IPv6.
+    pub indexed: [[IndexedLength; INDEXED_LENGTHS]; 2],
+}
+
+/// How many lengths of prefixes of one family the index may hold: one look-up each.
+pub const INDEXED_LENGTHS: usize = 2;
+
+/// A length of prefixes that the index may hold.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+pub struct IndexedLength {
+    /// The bits of an address that such a prefix has, as two words in memory order.
+    pub mask: [u64; 2],
+    /// The length in bits (IPv4: 96 more); 0 for none.
+    pub length: u64,
+}
+
+/// A part of the index, which finds in one look-up what the trie would in many: prefixes that no
+/// longer one lies within, so that none but one of them holds an address. What has no room here
+/// is in the trie.
+#[repr(C, align(64))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+pub struct IndexBucket {
+    /// The tag of an address (above) and the slot of its record (below); 0 where there is none.
+    /// No two in a bucket have the same tag.
+    pub entries: [u64; 8],
+}
+
+impl IndexBucket {
+    /// The entry for a tag, and a record's slot.
+    #[must_use]
+    #[inline(always)]
+    pub const fn entry(tag: u32, slot: u32) -> u64 {
+        (tag as u64) << 32 | slot as u64
+    }
 }
 
 /// What is answered for one prefix, by the table in force and by the one before or after it.
@@ -129,23 +168,25 @@ pub struct RouteRecord {
     pub answers: [Route; 2],
     /// Bits of the prefix (IPv4: 96 more).
     pub length: u32,
-    /// 1 while the trie may lead here. 0: the slot is free.
-    pub used: u32,
+    /// What may lead here: [`Self::INDEXED`], [`Self::IN_TRIE`]. 0: the slot is free.
+    pub found_by: u32,
     /// Zero.
     pub reserved: u64,
 }
 
 impl RouteRecord {
+    /// The index leads here.
+    pub const INDEXED: u32 = 1;
+    /// The trie leads here.
+    pub const IN_TRIE: u32 = 2;
+
     /// Which of the answers holds at `epoch`.
     #[must_use]
     #[inline(always)]
     pub const fn side(state: u64, epoch: u64) -> usize {
-        let newer = (state & 1) as usize;
-        if state >> 1 <= epoch {
-            newer
-        } else {
-            1 - newer
-        }
+        // With no branch, of which the verifier would follow both: neither number has 63 bits.
+        let later = epoch.wrapping_sub(state >> 1) >> 63;
+        ((state ^ later) & 1) as usize
     }
 }
 

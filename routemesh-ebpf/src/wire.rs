@@ -9,10 +9,7 @@ pub use network_types::{
     ip::{Ipv4Hdr, Ipv6Hdr},
 };
 
-use crate::{
-    hash::mix,
-    icmp::{ICMP_QUOTE, ICMPV6_QUOTE},
-};
+use crate::icmp::{ICMP_QUOTE, ICMPV6_QUOTE};
 
 /// A type that packet bytes may be read as.
 ///
@@ -112,19 +109,18 @@ impl Address {
         Self([joined(a, b), joined(c, d)])
     }
 
+    /// The address of two words in memory order.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_double_words(words: [u64; 2]) -> Self {
+        Self(words)
+    }
+
     /// The address as two words in memory order.
     #[must_use]
     #[inline(always)]
     pub const fn double_words(self) -> [u64; 2] {
         self.0
-    }
-
-    /// A number of 32 bits for the address; the upper ones are spread best.
-    #[must_use]
-    #[inline(always)]
-    pub const fn hash(self) -> u32 {
-        let [a, b, c, d] = self.words();
-        mix(mix(mix(a, b), c), d)
     }
 
     /// The address as four words in memory order.

@@ -182,7 +182,8 @@ impl Daemon {
         let contents = datapath.contents()?;
         let rows = Rows::found(&contents.interfaces, &world);
         let mut table = Table::new(config.limits.routes);
-        table.take_over(&contents.routes, datapath.route_epoch());
+        let epoch = datapath.route_epoch();
+        table.take_over(&contents.routes, &contents.indexed, epoch);
         table.set_file(&config.routes);
         datapath.clear_other_counters(&contents.records(), |row| rows.is_in_use(row))?;
         Ok(Self {

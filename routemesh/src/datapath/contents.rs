@@ -15,13 +15,18 @@ use routemesh_common::{
 };
 
 use super::Datapath;
-use crate::{model::unmapped, reconcile::fib::Answer};
+use crate::{
+    model::unmapped,
+    reconcile::{fib::Answer, indexed::Length},
+};
 
 /// The contents of the maps. New ones hold nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Contents {
     /// Records of routes.
     pub routes: Vec<Answer>,
+    /// Lengths of prefixes that are in the index.
+    pub indexed: Vec<Length>,
     /// Next hops that routes lead to, by slot.
     pub next_hops: BTreeMap<u32, NextHop>,
     /// Underlay addresses that tunnel packets are accepted from.
@@ -58,6 +63,7 @@ impl Datapath {
         Ok(Contents {
             next_hops: self.next_hops_of(&routes)?,
             routes,
+            indexed: self.indexed_lengths(),
             peers: keys(map_names::PEERS, self.peers.keys())?
                 .into_iter()
                 .map(unmapped)

@@ -7,7 +7,7 @@ use aya::{Ebpf, EbpfLoader, util::nr_cpus};
 use routemesh_common::{OUTCOME_SLOTS, globals, map_names};
 
 use super::{
-    Datapath, Hook, OBJECT, capabilities, counters::Counters, interfaces::Interfaces, log,
+    Datapath, Hook, OBJECT, capabilities, counters::Counters, index, interfaces::Interfaces, log,
     pins::Pins, routes::Routes, shape::Shapes, sockets, take, typed,
 };
 use crate::reconcile::fib;
@@ -29,10 +29,15 @@ impl Lengths {
         })
     }
 
-    fn capacities(self) -> [(&'static str, u32); 4] {
+    fn buckets(self) -> u32 {
+        index::buckets(self.routes)
+    }
+
+    fn capacities(self) -> [(&'static str, u32); 5] {
         let stretches = Counters::stretches(self.cpus);
         [
             (map_names::ROUTES, self.routes),
+            (map_names::ROUTE_INDEX, self.buckets()),
             (map_names::ROUTE_RECORDS, self.routes),
             (map_names::OUTCOMES, OUTCOME_SLOTS * stretches),
             (map_names::ROUTE_COUNTERS, self.routes * stretches),
@@ -164,6 +169,7 @@ fn load_object<'a>(
         .btf(None)
         .override_global(globals::ROUTE_SLOTS, &lengths.routes, true)
         .override_global(globals::NETWORK_NAMESPACE, &sockets::namespace(), true)
+        .override_global(globals::INDEX_BUCKETS, &lengths.buckets(), true)
         .override_global(aya_log::LEVEL, if log { &log::ON } else { &log::OFF }, true)
         .load(OBJECT)
         .context("load the kernel programs' maps")

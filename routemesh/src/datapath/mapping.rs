@@ -12,30 +12,58 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use aya::maps::{Map, MapData};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use routemesh_common::{INDEXED_LENGTHS, IndexBucket, IndexedLength, RouteRecord, TableState};
 
 /// A type that memory shared with the kernel may be read as.
 ///
 /// # Safety
-/// Made of atomics only, with no padding, and its size divides a page.
+/// Made of atomics only, with no padding.
 pub(super) unsafe trait Shared {}
 
 // SAFETY: an atomic, of 8 bytes.
 unsafe impl Shared for AtomicU64 {}
-// SAFETY: as its own assertion and `repr(C)` have it.
+// SAFETY: atomics of 8 bytes, and ones of 4 bytes in pairs.
 unsafe impl Shared for SharedRecord {}
+// SAFETY: atomics of 8 bytes.
+unsafe impl Shared for SharedBucket {}
+// SAFETY: atomics of 8 bytes.
+unsafe impl Shared for SharedState {}
 
-/// A [`routemesh_common::RouteRecord`] that the programs read while it is written.
+/// A [`RouteRecord`] that the programs read while it is written.
 #[repr(C, align(64))]
 pub(super) struct SharedRecord {
     pub(super) dst: [AtomicU64; 2],
     pub(super) state: AtomicU64,
     pub(super) answers: [[AtomicU32; 3]; 2],
     pub(super) length: AtomicU32,
-    pub(super) used: AtomicU32,
+    pub(super) found_by: AtomicU32,
     pub(super) reserved: AtomicU64,
 }
 
-const _: () = assert!(size_of::<SharedRecord>() == size_of::<routemesh_common::RouteRecord>());
+/// An [`IndexBucket`], in the same way.
+#[repr(C, align(64))]
+pub(super) struct SharedBucket {
+    pub(super) entries: [AtomicU64; 8],
+}
+
+/// A [`TableState`], in the same way.
+#[repr(C)]
+pub(super) struct SharedState {
+    pub(super) epoch: AtomicU64,
+    pub(super) indexed: [[SharedLength; INDEXED_LENGTHS]; 2],
+}
+
+/// An [`IndexedLength`], in the same way.
+#[repr(C)]
+pub(super) struct SharedLength {
+    pub(super) mask: [AtomicU64; 2],
+    pub(super) length: AtomicU64,
+}
+
+const _: () = assert!(size_of::<SharedRecord>() == size_of::<RouteRecord>());
+const _: () = assert!(size_of::<SharedBucket>() == size_of::<IndexBucket>());
+const _: () = assert!(size_of::<SharedState>() == size_of::<TableState>());
+const _: () = assert!(size_of::<SharedLength>() == size_of::<IndexedLength>());
 
 /// An array's entries in this process's memory. Its pages count as this process's own.
 pub(super) struct Mapping<T: Shared> {

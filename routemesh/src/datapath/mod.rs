@@ -13,6 +13,7 @@ mod contents;
 mod counters;
 mod detach;
 mod grace;
+mod index;
 mod interfaces;
 mod load;
 mod log;

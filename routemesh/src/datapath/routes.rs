@@ -1,6 +1,7 @@
 //! The routes in the kernel.
 //!
-//! A prefix in the trie leads to a record, and a record has two answers with the epoch from which
+//! A prefix leads to a record, by the trie or, where no other prefix lies within it, by the index
+//! in front of the trie, which is asked first. A record has two answers with the epoch from which
 //! the newer one holds. A change of any number of routes is staged answer by answer, which no
 //! packet sees; then one store moves the epoch, and each packet goes by the whole table of before
 //! or by the whole one of after.
@@ -8,31 +9,36 @@
 //! A daemon that is killed in between leaves answers staged, and records that no route is for any
 //! more. [`Datapath::recover_routes`] takes the former back and tells of the latter.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, Result};
 use aya::{
     Ebpf,
     maps::{LpmTrie, MapData, lpm_trie::Key},
 };
-use routemesh_common::{Route, RouteRecord, map_names};
+use routemesh_common::{INDEXED_LENGTHS, Route, RouteRecord, map_names};
 
 use super::{
     Datapath, gone,
     grace::grace_period,
-    mapping::{Mapping, SharedRecord, array},
+    index::{self, Index},
+    mapping::{Mapping, SharedLength, SharedRecord, SharedState, array},
     take, typed,
 };
 use crate::{
     model::{Prefix, mapped, unmapped},
-    reconcile::fib::{Answer, Place, Step},
+    reconcile::{
+        fib::{Answer, Place, Step},
+        indexed::Length,
+    },
 };
 
-/// The trie, the records it leads to, and the epoch.
+/// Trie and index, the records they lead to, and the epoch.
 pub(super) struct Routes {
     trie: LpmTrie<MapData, [u8; 16], u32>,
+    index: Index,
     records: Mapping<SharedRecord>,
-    state: Mapping<AtomicU64>,
+    state: Mapping<SharedState>,
     /// No packet is under way that came before this epoch.
     settled: u64,
     /// What is mapped: programs that are loaded later name these maps.
@@ -45,6 +51,7 @@ impl Routes {
         let state = array(take(ebpf, map_names::TABLE_STATE)?)?;
         Ok(Self {
             trie: typed(ebpf, map_names::ROUTES)?,
+            index: Index::new(ebpf, index::buckets(slots))?,
             records: Mapping::of(&records, slots as usize)?,
             state: Mapping::of(&state, 1)?,
             settled: 0,
@@ -53,12 +60,13 @@ impl Routes {
     }
 
     fn epoch(&self) -> u64 {
-        self.state.entries()[0].load(Ordering::Acquire)
+        self.state.entries()[0].epoch.load(Ordering::Acquire)
     }
 
     fn flip(&self) -> u64 {
         // Everything that was staged is seen by whoever sees the new epoch.
-        self.state.entries()[0].fetch_add(1, Ordering::AcqRel) + 1
+        let epoch = &self.state.entries()[0].epoch;
+        epoch.fetch_add(1, Ordering::AcqRel) + 1
     }
 
     fn record(&self, slot: u32) -> Result<&SharedRecord> {
@@ -72,6 +80,7 @@ impl Routes {
             Step::Answer(place, _) => Some(place.slot),
             // Its first answer is that one's, which must be the same for all of them.
             Step::Add { within, .. } => *within,
+            Step::Index(_) | Step::Nest(_) => None,
         };
         record
             .and_then(|slot| self.record(slot).ok())
@@ -83,28 +92,72 @@ impl Routes {
 
     fn stage(&mut self, step: &Step) -> Result<()> {
         let next = self.epoch() + 1;
-        match step {
-            Step::Answer(place, route) => self.record(place.slot)?.stage(next, *route),
+        match *step {
+            Step::Index(length) => self.indexed(length.v6)[length.at].set(length.mapped()),
+            Step::Nest(place) => {
+                self.add_to_trie(place)?;
+                self.index.remove(place);
+                let found_by = &self.record(place.slot)?.found_by;
+                found_by.fetch_and(!RouteRecord::INDEXED, Ordering::Release);
+            }
+            Step::Answer(place, route) => self.record(place.slot)?.stage(next, route),
             Step::Add {
                 place,
                 before,
                 after,
+                alone,
                 ..
             } => {
-                self.record(place.slot)?.begin(place.dst, *before);
-                self.record(place.slot)?.stage(next, *after);
-                self.trie
-                    .insert(&trie_key(place.dst), place.slot, 0)
-                    .with_context(|| format!("set route {}", place.dst))?;
+                self.record(place.slot)?.begin(place.dst, before);
+                self.record(place.slot)?.stage(next, after);
+                if !(alone && self.add_to_index(place)?) {
+                    self.add_to_trie(place)?;
+                }
             }
         }
         Ok(())
     }
 
+    fn add_to_trie(&mut self, place: Place) -> Result<()> {
+        self.record(place.slot)?.mark(RouteRecord::IN_TRIE);
+        self.trie
+            .insert(&trie_key(place.dst), place.slot, 0)
+            .with_context(|| format!("set route {}", place.dst))
+    }
+
+    /// Says whether the index has room for the prefix.
+    fn add_to_index(&self, place: Place) -> Result<bool> {
+        let length = mapped_length(place.dst);
+        let lengths = self.indexed(place.dst.is_ipv6());
+        if !lengths.iter().any(|indexed| indexed.get() == length) {
+            return Ok(false);
+        }
+        let record = self.record(place.slot)?;
+        record.mark(RouteRecord::INDEXED);
+        let found_room = self.index.insert(place);
+        if !found_room {
+            record.found_by.store(0, Ordering::Release);
+        }
+        Ok(found_room)
+    }
+
+    /// The lengths of a family that may be in the index.
+    fn indexed(&self, v6: bool) -> &[SharedLength; INDEXED_LENGTHS] {
+        &self.state.entries()[0].indexed[usize::from(v6)]
+    }
+
     /// Takes back what was staged of a step.
-    fn unstage(&self, step: &Step) {
-        if let Ok(record) = self.record(step.place().slot) {
-            record.unstage(self.epoch());
+    fn unstage(&mut self, step: &Step) -> Result<()> {
+        match *step {
+            Step::Answer(place, _) => {
+                self.record(place.slot)?.unstage(self.epoch());
+                Ok(())
+            }
+            Step::Add { place, .. } => {
+                self.record(place.slot)?.unstage(self.epoch());
+                self.remove(place)
+            }
+            Step::Index(_) | Step::Nest(_) => Ok(()),
         }
     }
 
@@ -119,22 +172,30 @@ impl Routes {
     }
 
     /// Whether the trie leads to the record for exactly its prefix.
-    fn leads_to(&self, place: Place) -> bool {
+    fn in_trie(&self, place: Place) -> bool {
         // Of all prefixes no longer than the key's the longest is found.
         let slot = self.trie.get(&trie_key(place.dst), 0);
         slot.is_ok_and(|slot| slot == place.slot)
     }
 
     fn remove(&mut self, place: Place) -> Result<()> {
-        gone(self.trie.remove(&trie_key(place.dst)))
-            .with_context(|| format!("remove route {}", place.dst))?;
-        self.record(place.slot)?.used.store(0, Ordering::Release);
+        let found_by = self.record(place.slot)?.found_by.load(Ordering::Acquire);
+        if found_by & RouteRecord::IN_TRIE != 0 {
+            gone(self.trie.remove(&trie_key(place.dst)))
+                .with_context(|| format!("remove route {}", place.dst))?;
+        }
+        if found_by & RouteRecord::INDEXED != 0 {
+            self.index.remove(place);
+        }
+        self.record(place.slot)?
+            .found_by
+            .store(0, Ordering::Release);
         Ok(())
     }
 }
 
 impl SharedRecord {
-    /// Describes a free record; the trie does not lead to it yet.
+    /// Describes a free record, which nothing leads to yet.
     fn begin(&self, dst: Prefix, answer: Route) {
         let words: [u64; 2] = bytemuck::cast(mapped(dst.address()));
         for (to, word) in self.dst.iter().zip(words) {
@@ -143,7 +204,11 @@ impl SharedRecord {
         self.length.store(mapped_length(dst), Ordering::Relaxed);
         self.state.store(0, Ordering::Relaxed);
         self.write(0, answer);
-        self.used.store(1, Ordering::Release);
+    }
+
+    /// Notes that something is about to lead here.
+    fn mark(&self, found_by: u32) {
+        self.found_by.fetch_or(found_by, Ordering::Release);
     }
 
     /// Has the record answer with `route` from epoch `next` on.
@@ -182,7 +247,7 @@ impl SharedRecord {
 
     /// What it is, if it is in use, at `epoch`.
     pub(super) fn found(&self, slot: u32, epoch: u64) -> Option<Answer> {
-        if self.used.load(Ordering::Acquire) == 0 {
+        if self.found_by.load(Ordering::Acquire) == 0 {
             return None;
         }
         let words = [&self.dst[0], &self.dst[1]].map(|word| word.load(Ordering::Relaxed));
@@ -197,6 +262,7 @@ impl SharedRecord {
         Some(Answer {
             place: Place { slot, dst },
             route: self.read(epoch),
+            indexed: false,
         })
     }
 }
@@ -205,15 +271,16 @@ impl Datapath {
     /// Has all `steps` take effect at once, and tells the epoch since when they do.
     ///
     /// # Errors
-    /// When the kernel refuses one of them. Then none takes effect; records that were to be added
-    /// may be there and go by what was before.
+    /// When the kernel refuses one of them. Then none takes effect, and no record was added.
     pub fn change_routes(&mut self, steps: &[Step]) -> Result<u64> {
         for (at, step) in steps.iter().enumerate() {
             if let Err(error) = self.stage_route(step) {
-                for step in &steps[..=at] {
-                    self.routes.unstage(step);
-                }
-                return Err(error);
+                let undone = steps[..=at]
+                    .iter()
+                    .try_for_each(|step| self.routes.unstage(step));
+                // Packets that came before now may still read records that were added.
+                self.flip_routes();
+                return Err(undone.err().unwrap_or(error));
             }
         }
         Ok(self.flip_routes())
@@ -265,9 +332,19 @@ impl Datapath {
         self.routes.remove(place)
     }
 
+    /// The lengths of prefixes that may be in the index.
+    #[must_use]
+    pub fn indexed_lengths(&self) -> Vec<Length> {
+        let of = |v6: bool| {
+            let lengths = self.routes.indexed(v6).iter().enumerate();
+            lengths.filter_map(move |(at, indexed)| Length::read(v6, at, indexed.get()))
+        };
+        of(false).chain(of(true)).collect()
+    }
+
     /// All that is in the maps, by slot, as packets see it at present. What an earlier daemon had
-    /// staged and not put into force is taken back first, and a record freed that the trie does not
-    /// lead to, or no more: call this before any change.
+    /// staged and not put into force is taken back first, and a record freed that nothing
+    /// leads to, or no more: call this before any change.
     pub fn recover_routes(&mut self) -> impl Iterator<Item = Answer> {
         let routes = &self.routes;
         let epoch = routes.epoch();
@@ -275,11 +352,12 @@ impl Datapath {
         records.filter_map(move |(slot, record)| {
             record.unstage(epoch);
             let found = record.found(slot, epoch)?;
-            if !found.route.is_own() && !routes.leads_to(found.place) {
-                record.used.store(0, Ordering::Release);
+            let indexed = routes.index.leads_to(found.place);
+            if !found.route.is_own() && !indexed && !routes.in_trie(found.place) {
+                record.found_by.store(0, Ordering::Release);
                 return None;
             }
-            Some(found)
+            Some(Answer { indexed, ..found })
         })
     }
 }
@@ -298,7 +376,7 @@ fn mapped_length(prefix: Prefix) -> u32 {
 mod tests {
     use super::*;
 
-    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::{AtomicU32, AtomicU64};
 
     const OLD: Route = Route {
         target: 1,
@@ -316,7 +394,7 @@ mod tests {
             state: AtomicU64::new(0),
             answers: [const { [const { AtomicU32::new(0) }; 3] }; 2],
             length: AtomicU32::new(0),
-            used: AtomicU32::new(0),
+            found_by: AtomicU32::new(RouteRecord::IN_TRIE),
             reserved: AtomicU64::new(0),
         };
         record.begin("10.1.0.0/16".parse().unwrap(), OLD);
@@ -357,7 +435,7 @@ mod tests {
         assert_eq!(found.place.dst, "10.1.0.0/16".parse().unwrap());
         assert_eq!((found.place.slot, found.route), (7, OLD));
         let free = record();
-        free.used.store(0, Ordering::Relaxed);
+        free.found_by.store(0, Ordering::Relaxed);
         assert_eq!(free.found(7, 0), None);
     }
 }

@@ -6,11 +6,17 @@
 //! like the longest around it from now on, until no packet can tell the difference and the record
 //! is removed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use routemesh_common::Route;
 
-use super::slots::RecordSlots;
+use super::{
+    indexed::{Indexed, Length},
+    slots::RecordSlots,
+};
 use crate::model::Prefix;
 
 /// A route that should be in force, or none for a prefix.
@@ -38,11 +44,17 @@ pub struct Answer {
     pub place: Place,
     /// What it answers. Where that is no route of its own, the record is to be removed.
     pub route: Route,
+    /// Whether the index leads to it.
+    pub indexed: bool,
 }
 
 /// What is to be done to a record before the next table is put into force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// The index may have prefixes of another length. There is none left in it of the one before.
+    Index(Length),
+    /// The record's prefix is no longer the only one that holds its addresses: by the trie.
+    Nest(Place),
     /// The record answers otherwise from the next table on.
     Answer(Place, Route),
     /// There is a record, with its answers up to now and from the next table on.
@@ -55,21 +67,18 @@ pub enum Step {
         after: Route,
         /// The longest record around it, which answered up to now.
         within: Option<u32>,
+        /// Whether no other prefix lies within it: the index may lead to it.
+        alone: bool,
     },
 }
 
 impl Step {
-    /// The record.
+    /// What answers otherwise from the next table on: the record, and how.
     #[must_use]
-    pub fn place(&self) -> Place {
-        match self {
-            Self::Answer(place, _) | Self::Add { place, .. } => *place,
-        }
-    }
-
-    fn after(&self) -> Route {
-        match self {
-            Self::Answer(_, after) | Self::Add { after, .. } => *after,
+    pub fn answer(&self) -> Option<(Place, Route)> {
+        match *self {
+            Self::Answer(place, after) | Self::Add { place, after, .. } => Some((place, after)),
+            Self::Index(_) | Self::Nest(_) => None,
         }
     }
 }
@@ -87,6 +96,7 @@ pub struct Fib {
     records: BTreeMap<Prefix, Record>,
     /// How many records there are of each length, by family.
     lengths: BTreeMap<(bool, u8), usize>,
+    indexed: Indexed,
     own: usize,
     /// Records that no route is for, with the epoch since when.
     leaving: BTreeMap<Prefix, u64>,
@@ -100,6 +110,8 @@ struct Record {
     slot: u32,
     /// What it answers now.
     route: Route,
+    /// Whether the index may lead to it.
+    indexed: bool,
 }
 
 impl Fib {
@@ -109,6 +121,7 @@ impl Fib {
         Self {
             records: BTreeMap::new(),
             lengths: BTreeMap::new(),
+            indexed: Indexed::default(),
             own: 0,
             leaving: BTreeMap::new(),
             resting: Vec::new(),
@@ -116,22 +129,29 @@ impl Fib {
         }
     }
 
-    /// Takes the records of a daemon before, as they answer at `epoch`. Only an empty one may.
-    pub fn take_over(&mut self, records: &[Answer], epoch: u64) {
-        for Answer { place, route } in records {
-            let Place { slot, dst } = *place;
-            self.records.insert(
-                dst,
-                Record {
-                    slot,
-                    route: *route,
-                },
-            );
-            *self.lengths.entry(key(dst)).or_default() += 1;
+    /// Takes the records of a daemon before, as they answer at `epoch`, and the lengths that are
+    /// in the index. Only an empty one may.
+    pub fn take_over(&mut self, records: &[Answer], indexed: &[Length], epoch: u64) {
+        for length in indexed {
+            self.indexed.set(*length);
+        }
+        for Answer {
+            place,
+            route,
+            indexed,
+        } in records
+        {
+            let record = Record {
+                slot: place.slot,
+                route: *route,
+                indexed: *indexed,
+            };
+            self.records.insert(place.dst, record);
+            *self.lengths.entry(key(place.dst)).or_default() += 1;
             if route.is_own() {
                 self.own += 1;
             } else {
-                self.leaving.insert(dst, epoch);
+                self.leaving.insert(place.dst, epoch);
             }
         }
         let slots = records.iter().map(|record| record.place.slot);
@@ -177,29 +197,63 @@ impl Fib {
             .filter(|change| change.route.is_some() && self.begin(change.dst))
             .map(|change| change.dst)
             .collect();
-        let mut steps = Vec::with_capacity(changes.len());
+        let mut steps = self.index();
         for change in changes {
             let Some(record) = self.records.get(&change.dst) else {
                 continue;
             };
-            let (place, before) = (place(change.dst, record), record.route);
+            let place = place(change.dst, record);
             let after = match change.route {
                 Some(route) => own(route, record.slot),
                 None => self.around(change.dst, changes),
             };
-            steps.push(if added.contains(&change.dst) {
-                Step::Add {
-                    place,
-                    before,
-                    after,
-                    within: self.wider(change.dst).next().map(|(_, record)| record.slot),
-                }
+            if added.contains(&change.dst) {
+                self.add(place, after, &mut steps);
             } else {
-                Step::Answer(place, after)
-            });
+                steps.push(Step::Answer(place, after));
+            }
         }
         steps.extend(self.followers(changes));
         steps
+    }
+
+    /// The index leads to the prefixes of the lengths that most have.
+    fn index(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for length in self.indexed.better(&self.lengths) {
+            let before = self.indexed.key(length);
+            let led_to = self
+                .records
+                .iter()
+                .filter(|(dst, record)| record.indexed && Some(key(**dst)) == before);
+            steps.extend(led_to.map(|(dst, record)| Step::Nest(place(*dst, record))));
+            steps.push(Step::Index(length));
+        }
+        steps
+    }
+
+    /// What puts a new record beside the others.
+    fn add(&mut self, place: Place, after: Route, steps: &mut Vec<Step>) {
+        let within = self.wider(place.dst).next();
+        let within = within.map(|(dst, record)| (self::place(dst, record), record.indexed));
+        if let Some((outer, true)) = within {
+            steps.push(Step::Nest(outer));
+        }
+        let next = (Bound::Excluded(place.dst), Bound::Unbounded);
+        let mut longer = self.records.range(next);
+        let alone = longer
+            .next()
+            .is_none_or(|(next, _)| !place.dst.contains(next.address()));
+        if let Some(record) = self.records.get_mut(&place.dst) {
+            record.indexed = alone;
+            steps.push(Step::Add {
+                place,
+                before: record.route,
+                after,
+                within: within.map(|(outer, _)| outer.slot),
+                alone,
+            });
+        }
     }
 
     /// What answers for prefixes that have no route follows the routes around them.
@@ -219,28 +273,44 @@ impl Fib {
     /// Notes that what was staged is in force since `epoch`.
     pub fn commit(&mut self, steps: &[Step], epoch: u64) {
         for step in steps {
-            let (dst, after) = (step.place().dst, step.after());
-            let Some(record) = self.records.get_mut(&dst) else {
-                continue;
-            };
-            self.own -= usize::from(record.route.is_own());
-            self.own += usize::from(after.is_own());
-            record.route = after;
-            if after.is_own() {
-                self.leaving.remove(&dst);
-            } else {
-                self.leaving.entry(dst).or_insert(epoch);
+            match *step {
+                Step::Index(length) => self.indexed.set(length),
+                Step::Nest(place) => self.nest(place),
+                Step::Answer(place, after) | Step::Add { place, after, .. } => {
+                    self.answers(place, after, epoch);
+                }
             }
         }
     }
 
-    /// Notes that nothing of what was staged is in force, at `epoch`.
-    pub fn abort(&mut self, steps: &[Step], epoch: u64) {
-        for step in steps {
-            if let Step::Add { place, .. } = step {
-                self.leaving.insert(place.dst, epoch);
-            }
+    fn nest(&mut self, place: Place) {
+        if let Some(record) = self.records.get_mut(&place.dst) {
+            record.indexed = false;
         }
+    }
+
+    fn answers(&mut self, place: Place, after: Route, epoch: u64) {
+        let Some(record) = self.records.get_mut(&place.dst) else {
+            return;
+        };
+        self.own -= usize::from(record.route.is_own());
+        self.own += usize::from(after.is_own());
+        record.route = after;
+        if after.is_own() {
+            self.leaving.remove(&place.dst);
+        } else {
+            self.leaving.entry(place.dst).or_insert(epoch);
+        }
+    }
+
+    /// Notes that nothing of what was staged is in force: what was added is gone before `epoch`
+    /// began.
+    pub fn abort(&mut self, steps: &[Step], epoch: u64) {
+        let added = steps.iter().filter_map(|step| match step {
+            Step::Add { place, .. } => Some(*place),
+            Step::Index(_) | Step::Nest(_) | Step::Answer(..) => None,
+        });
+        self.removed(&added.collect::<Vec<Place>>(), epoch);
     }
 
     /// Records that no packet needs, once none is under way that came before epoch `settled`.
@@ -293,7 +363,12 @@ impl Fib {
             return false;
         };
         let route = self.around(dst, &[]);
-        self.records.insert(dst, Record { slot, route });
+        let record = Record {
+            slot,
+            route,
+            indexed: false,
+        };
+        self.records.insert(dst, record);
         *self.lengths.entry(key(dst)).or_default() += 1;
         true
     }
@@ -386,15 +461,21 @@ mod tests {
             (false, target) => format!("{target} of another"),
         };
         let told = |step: &Step| match step {
-            Step::Answer(place, after) => format!("{}: {}", place.dst, answer(after)),
+            Step::Index(_) | Step::Nest(_) => None,
+            Step::Answer(place, after) => Some(format!("{}: {}", place.dst, answer(after))),
             Step::Add {
                 place,
                 before,
                 after,
                 ..
-            } => format!("{}: {}, then {}", place.dst, answer(before), answer(after)),
+            } => Some(format!(
+                "{}: {}, then {}",
+                place.dst,
+                answer(before),
+                answer(after)
+            )),
         };
-        steps.iter().map(told).collect()
+        steps.iter().filter_map(told).collect()
     }
 
     #[test]
@@ -462,14 +543,41 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_put_into_force_leaves_records_to_be_removed() {
+    fn what_was_not_put_into_force_leaves_nothing_but_slots_that_rest() {
         let mut fib = fib(&[("10.0.0.0/8", 1)]);
         let steps = fib.stage(&changes(&[("10.0.0.0/8", 2), ("10.1.0.0/16", 3)]));
-        fib.abort(&steps, 1);
+        fib.abort(&steps, 2);
         let of = |dst: &str| fib.get(dst.parse().unwrap()).map(|route| route.target);
         assert_eq!((of("10.0.0.0/8"), of("10.1.0.0/16")), (Some(1), None));
-        assert_eq!(fib.removable(1).len(), 1);
+        assert_eq!((fib.is_settled(), fib.release(2).len()), (false, 1));
         let steps = fib.stage(&changes(&[("10.1.0.0/16", 4)]));
-        assert_eq!(told(&steps), ["10.1.0.0/16: 4"], "the record is there");
+        assert_eq!(told(&steps), ["10.1.0.0/16: 1 of another, then 4"]);
+    }
+
+    #[test]
+    fn the_index_leads_to_what_nothing_lies_within() {
+        let mut fib = fib(&[("10.1.0.0/16", 1)]);
+        let steps = fib.stage(&changes(&[
+            ("10.1.2.0/24", 2),
+            ("10.2.0.0/16", 3),
+            ("10.2.2.0/24", 4),
+            ("10.3.0.0/16", 5),
+        ]));
+        let nested: Vec<String> = steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Nest(place) => Some(place.dst.to_string()),
+                Step::Index(_) | Step::Answer(..) | Step::Add { .. } => None,
+            })
+            .collect();
+        assert_eq!(nested, ["10.1.0.0/16"]);
+        let alone: Vec<String> = steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Add { place, alone, .. } => alone.then(|| place.dst.to_string()),
+                Step::Index(_) | Step::Answer(..) | Step::Nest(_) => None,
+            })
+            .collect();
+        assert_eq!(alone, ["10.1.2.0/24", "10.2.2.0/24", "10.3.0.0/16"]);
     }
 }

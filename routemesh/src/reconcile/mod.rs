@@ -10,6 +10,7 @@
 pub mod difference;
 pub mod fib;
 pub mod hops;
+pub mod indexed;
 pub mod plan;
 pub mod slots;
 pub mod table;

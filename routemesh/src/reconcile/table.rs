@@ -11,6 +11,7 @@ use routemesh_common::{self as common, Family, RouteKind};
 use super::{
     fib::{Answer, Change, Fib, Step},
     hops::HopKey,
+    indexed::Length,
     plan::HostRoute,
     slots::Slots,
 };
@@ -151,15 +152,15 @@ impl Table {
         Some(renewed)
     }
 
-    /// Takes what is in the kernel from a daemon before, as it answers at `epoch`. Only an empty
-    /// table may.
-    pub fn take_over(&mut self, records: &[Answer], epoch: u64) {
+    /// Takes what is in the kernel from a daemon before, as it answers at `epoch`, and the lengths
+    /// that are in the index. Only an empty table may.
+    pub fn take_over(&mut self, records: &[Answer], indexed: &[Length], epoch: u64) {
         let direct = records
             .iter()
             .filter(|record| record.route.kind == RouteKind::DIRECT);
         let slots = direct.map(|record| record.route.target);
         self.hops.occupy(&slots.collect());
-        self.fib.take_over(records, epoch);
+        self.fib.take_over(records, indexed, epoch);
         let own = records.iter().filter(|record| record.route.is_own());
         self.dirty.extend(own.map(|record| record.place.dst));
     }
@@ -210,8 +211,8 @@ impl Table {
 
     /// Notes that what was staged is in force since `epoch`.
     pub fn committed(&mut self, steps: &[Step], epoch: u64) {
-        for step in steps {
-            self.dirty.remove(&step.place().dst);
+        for (place, _) in steps.iter().filter_map(Step::answer) {
+            self.dirty.remove(&place.dst);
         }
         self.fib.commit(steps, epoch);
     }
@@ -389,10 +390,11 @@ mod tests {
         table.grace_begins();
         table.grace_ended();
         let names = |set: bool| {
-            steps
-                .iter()
-                .filter(|step| table.fib().get(step.place().dst).is_some() == set)
-                .map(|step| step.place().dst.to_string())
+            let answers = steps.iter().filter_map(Step::answer);
+            answers
+                .map(|(place, _)| place.dst)
+                .filter(|dst| table.fib().get(*dst).is_some() == set)
+                .map(|dst| dst.to_string())
                 .collect()
         };
         (names(true), names(false))
@@ -495,7 +497,7 @@ mod tests {
         let mut table = Table::new(100);
         table.set_cli(&blackhole("10.1.0.0/24"));
         let steps = table.stage(|_| true);
-        table.aborted(&steps, 0);
+        table.aborted(&steps, 1);
         assert_eq!(table.unsettled(), 1);
         assert_eq!(settle(&mut table).0, ["10.1.0.0/24"]);
     }

@@ -230,11 +230,10 @@ impl Rig {
     /// those of the records.
     pub fn counted(&mut self, steps: &[Step], changes: &[Change]) -> Vec<Step> {
         let before = self.counters.clone();
-        for step in steps {
-            let dst = step.place().dst;
-            let change = changes.iter().find(|change| change.dst == dst);
+        for (place, _) in steps.iter().filter_map(Step::answer) {
+            let change = changes.iter().find(|change| change.dst == place.dst);
             if let Some(route) = change.and_then(|change| change.route) {
-                self.counters.insert(step.place().slot, route.counter);
+                self.counters.insert(place.slot, route.counter);
             }
         }
         let counted = |route: Route, counters: &BTreeMap<u32, u32>| Route {
@@ -242,17 +241,20 @@ impl Rig {
             ..route
         };
         let step = |step: &Step| match *step {
+            Step::Index(_) | Step::Nest(_) => *step,
             Step::Answer(place, after) => Step::Answer(place, counted(after, &self.counters)),
             Step::Add {
                 place,
                 before: answer,
                 after,
                 within,
+                alone,
             } => Step::Add {
                 place,
                 before: counted(answer, &before),
                 after: counted(after, &self.counters),
                 within,
+                alone,
             },
         };
         steps.iter().map(step).collect()

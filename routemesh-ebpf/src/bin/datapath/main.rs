@@ -14,6 +14,8 @@ mod programs;
 #[cfg(target_arch = "bpf")]
 mod reply;
 #[cfg(target_arch = "bpf")]
+mod routes;
+#[cfg(target_arch = "bpf")]
 mod sockets;
 
 /// Lets the host's compiler check the crate; the programs are built for the `bpf` target.

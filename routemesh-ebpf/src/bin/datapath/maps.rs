@@ -10,18 +10,20 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use routemesh_common::{
-    Counter, ENDPOINT_SLOTS, Endpoint, Family, INTERFACE_SLOTS, Interface, NETWORK_ID_SLOTS,
-    NEXT_HOP_SLOTS, NetworkId, NetworkUse, NextHop, OUTCOME_SLOTS, Outcome, PEER_SLOTS, Route,
-    RouteKind, RouteRecord, TableState, TokenBucket, TunnelSettings,
+    Counter, ENDPOINT_SLOTS, Endpoint, INTERFACE_SLOTS, IndexBucket, Interface, NETWORK_ID_SLOTS,
+    NEXT_HOP_SLOTS, NetworkId, NetworkUse, NextHop, OUTCOME_SLOTS, Outcome, PEER_SLOTS,
+    RouteRecord, TableState, TokenBucket, TunnelSettings,
 };
 use routemesh_ebpf::wire::Address;
 
 const ON_DEMAND: usize = BPF_F_NO_PREALLOC as usize;
 const MAPPABLE: usize = BPF_F_MMAPABLE as usize;
 
-// The loader sets the lengths of ROUTES, ROUTE_RECORDS, OUTCOMES and ROUTE_COUNTERS.
+// The loader sets the lengths of ROUTES, ROUTE_INDEX, ROUTE_RECORDS, OUTCOMES and ROUTE_COUNTERS.
 #[btf_map]
 static ROUTES: LpmTrie<[u32; 4], u32, 1> = LpmTrie::new();
+#[btf_map]
+static ROUTE_INDEX: Array<IndexBucket, 1, MAPPABLE> = Array::new();
 #[btf_map]
 static ROUTE_RECORDS: Array<RouteRecord, 1, MAPPABLE> = Array::new();
 #[btf_map]
@@ -55,6 +57,10 @@ static ICMP_BUDGET: PerCpuArray<TokenBucket, 1> = PerCpuArray::new();
 static ROUTE_SLOTS: u32 = 1;
 #[unsafe(no_mangle)]
 static NETWORK_NAMESPACE: u64 = 1;
+#[unsafe(no_mangle)]
+static INDEX_BUCKETS: u32 = 1;
+#[unsafe(no_mangle)]
+static ONE: u64 = 1;
 
 /// What is known of the interface a packet came in by.
 #[inline(never)]
@@ -78,50 +84,47 @@ struct TrieKey {
     key: Key<[u32; 4]>,
 }
 
-/// The routes as they were when a packet came in. All its look-ups are made in one such, so it
-/// sees the table before a change or the one after, and never some of each.
-#[derive(Clone, Copy)]
-pub(crate) struct Table {
-    epoch: u64,
-}
-
-impl Table {
-    /// The table in force.
-    #[inline(always)]
-    pub(crate) fn now() -> Self {
-        let epoch = TABLE_STATE.get(0).map_or(0, |state| {
-            // SAFETY: a reference to a map's element; volatile because the daemon writes it, and
-            // a packet must not read it twice.
-            unsafe { core::ptr::read_volatile(&raw const state.epoch) }
-        });
-        Self { epoch }
-    }
-
-    /// The route of the longest prefix that holds `address`.
-    #[inline(always)]
-    pub(crate) fn route(self, address: Address, family: Family) -> Option<&'static Route> {
-        let record = longest_match(address)?;
-        // SAFETY: a reference to a map's element; volatile because the daemon writes it.
-        let state = unsafe { core::ptr::read_volatile(&raw const record.state) };
-        // The answer in use is not written while packets are under way that use it.
-        let [first, second] = &record.answers;
-        let route = if RouteRecord::side(state, self.epoch) == 0 {
-            first
-        } else {
-            second
-        };
-        // `::/0` holds every IPv4-mapped address too.
-        (route.kind != RouteKind::NONE && route.family == family).then_some(route)
-    }
-}
-
+/// What holds for all routes.
 #[inline(always)]
-fn longest_match(address: Address) -> Option<&'static RouteRecord> {
+pub(crate) fn table_state() -> Option<&'static TableState> {
+    TABLE_STATE.get(0)
+}
+
+/// The part of the index that prefixes with that hash are in.
+#[inline(always)]
+pub(crate) fn index_bucket(hash: u32) -> Option<&'static IndexBucket> {
+    // SAFETY: a global of the object; volatile because the loader writes it before loading.
+    let buckets = unsafe { core::ptr::read_volatile(&raw const INDEX_BUCKETS) };
+    ROUTE_INDEX.get(hash & (buckets - 1))
+}
+
+/// The slot of the longest prefix in the trie that holds `address`.
+#[inline(always)]
+pub(crate) fn longest_match(address: Address) -> Option<u32> {
     let key = TrieKey {
         before: 0,
         key: Key::new(128, address.words()),
     };
-    ROUTE_RECORDS.get(*ROUTES.get(&key.key)?)
+    ROUTES.get(&key.key).copied()
+}
+
+/// The record in that slot.
+#[inline(always)]
+pub(crate) fn route_record(slot: u32) -> Option<&'static RouteRecord> {
+    ROUTE_RECORDS.get(slot)
+}
+
+/// Reads a number in a map that the daemon may write at the same time.
+#[inline(always)]
+pub(crate) fn read(number: &u64) -> u64 {
+    // SAFETY: from a reference. Volatile, so that it is read once.
+    unsafe { core::ptr::read_volatile(number) }
+}
+
+/// 1, which the compiler does not know.
+#[inline(always)]
+pub(crate) fn one() -> u64 {
+    read(&ONE)
 }
 
 /// The container with that address, where it is known.

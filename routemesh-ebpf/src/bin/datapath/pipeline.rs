@@ -16,6 +16,7 @@ use crate::{
     count,
     ctx::{Tc, Xdp},
     maps, reply,
+    routes::Table,
 };
 
 /// A packet on its way: how it ended, and what the kernel is to do with it.
@@ -88,14 +89,14 @@ pub(crate) fn xdp(xdp: &mut Xdp, interface: &Interface) -> Result<Sent, Outcome>
 /// The route a packet took, and the table it is of.
 #[derive(Clone, Copy)]
 pub(crate) struct Taken<'a> {
-    pub(crate) table: maps::Table,
+    pub(crate) table: Table,
     pub(crate) route: &'a Route,
 }
 
 /// A packet out of its tunnel, if it was in one, and the route it takes.
 struct Bound {
     /// The one table that all is looked up in.
-    table: maps::Table,
+    table: Table,
     datagram: Datagram,
     route: &'static Route,
     /// Whose tunnel the packet came out of.
@@ -111,7 +112,7 @@ fn bound<P: Resize>(
     interface: &Interface,
     length: impl Fn(&P) -> u32,
 ) -> Result<Bound, Outcome> {
-    let table = maps::Table::now();
+    let table = Table::now();
     let mut peer = Address::NONE;
     let mut network = NetworkId::UNSAID;
     let mut most = u32::MAX;
@@ -201,7 +202,7 @@ fn refused_inside(outcome: Outcome) -> Outcome {
 #[inline(always)]
 fn owned(
     packet: &impl Packet,
-    table: maps::Table,
+    table: Table,
     inner: &Datagram,
     peer: Address,
     network: NetworkId,

@@ -13,6 +13,7 @@ use crate::{
     ctx::Tc,
     maps,
     pipeline::{Sent, Taken},
+    routes::Table,
 };
 
 /// Turns the packet, which took that route, into an ICMP error about itself and sends it back where
@@ -65,7 +66,7 @@ pub(crate) fn send(
 /// Whether a packet from another host has a sender that a tunnel leads to. What came out of a
 /// tunnel is not to be answered in the open; and at tc nobody knows any more what XDP took out.
 #[inline(always)]
-fn is_tunnelled(tc: &Tc, interface: &Interface, datagram: &Datagram, table: maps::Table) -> bool {
+fn is_tunnelled(tc: &Tc, interface: &Interface, datagram: &Datagram, table: Table) -> bool {
     if interface.container == 1 {
         return false;
     }
