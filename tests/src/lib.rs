@@ -1,5 +1,6 @@
 //! The lab routemesh is tested, shown and measured in, the packets it is fed, and the programs alone.
 
+pub mod chance;
 pub mod interrupt;
 pub mod lab;
 pub mod packet;

@@ -8,8 +8,11 @@ use std::{collections::BTreeSet, env, time::SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
 use routemesh_common::INTERFACE_SLOTS;
-use routemesh_tests::lab::{
-    Call, Footprint, PATIENCE, Pair, Routemesh, attached, eventually, pinned_maps, udp_numbered,
+use routemesh_tests::{
+    chance::{Chance, given_seed},
+    lab::{
+        Call, Footprint, PATIENCE, Pair, Routemesh, attached, eventually, pinned_maps, udp_numbered,
+    },
 };
 
 /// Kill points, and how many where time does not matter.
@@ -70,8 +73,7 @@ fn points() -> usize {
 }
 
 fn seed() -> u64 {
-    let given = env::var("ROUTEMESH_SEED").ok();
-    given.and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
+    given_seed().unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         now.unwrap().as_nanos() as u64
     })
@@ -101,7 +103,7 @@ impl<'a> Trial<'a> {
         Self {
             pair,
             daemon,
-            chance: Chance(seed | 1),
+            chance: Chance::new(seed),
             mode: "tc",
             limit: 4_000,
             file: BTreeSet::new(),
@@ -265,16 +267,4 @@ impl<'a> Trial<'a> {
 /// The third number of an address that begins so.
 fn third_of(dst: &str, begin: &str) -> Option<u8> {
     dst.strip_prefix(begin)?.split('.').next()?.parse().ok()
-}
-
-/// Pseudo-random numbers (xorshift64).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % end
-    }
 }

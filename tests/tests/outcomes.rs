@@ -1,7 +1,9 @@
 //! Where packets end, as counted by routemesh and as seen by those who sent them.
 
-use anyhow::{Context, Result, ensure};
-use routemesh_tests::lab::{Host, PATIENCE, Pair, Ping, Routemesh, eventually, tcp_stream};
+use anyhow::{Result, ensure};
+use routemesh_tests::lab::{
+    PATIENCE, Pair, Ping, Routemesh, ended_at, eventually, received, settled, tcp_stream,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -11,7 +13,7 @@ fn outcomes_add_up_to_the_packets_the_uplink_received() {
     let (a, _b) = pair.routemesh("tc").unwrap();
     let host = &pair.a.host;
     // What came before the programs were attached was not theirs to count.
-    let before = settled(|| Ok(received(host, "eth0")? - ended(&a, "tc")?));
+    let before = settled(|| Ok(received(host, "eth0")? - ended(&a, "tc")?)).unwrap();
     tcp_stream(
         &pair.b.container,
         &pair.a.container,
@@ -23,7 +25,7 @@ fn outcomes_add_up_to_the_packets_the_uplink_received() {
         .run(&pair.a.container, pair.b.container.v6())
         .unwrap();
     Ping::default().run(host, pair.b.host.v4().into()).unwrap();
-    let after = settled(|| Ok(received(host, "eth0")? - ended(&a, "tc")?));
+    let after = settled(|| Ok(received(host, "eth0")? - ended(&a, "tc")?)).unwrap();
     assert_eq!(after, before);
 }
 
@@ -33,10 +35,11 @@ fn what_xdp_hands_up_is_what_tc_sees() {
     let (a, _b) = pair.routemesh("xdp").unwrap();
     // From one answer: between two, packets go on arriving.
     let difference = || {
-        let counts = counts(&a)?;
-        Ok(sum(&counts, "xdp", |verdict| verdict == "pass") - sum(&counts, "tc", |_| true))
+        let counts = a.outcomes()?;
+        let handed_up = ended_at(&counts, ("eth0", "xdp"), |verdict| verdict == "pass");
+        Ok(handed_up - ended_at(&counts, ("eth0", "tc"), |_| true))
     };
-    let before = settled(difference);
+    let before = settled(difference).unwrap();
     tcp_stream(
         &pair.b.container,
         &pair.a.container,
@@ -47,7 +50,7 @@ fn what_xdp_hands_up_is_what_tc_sees() {
     Ping::of(3000)
         .run(&pair.a.container, pair.b.container.v6())
         .unwrap();
-    assert_eq!(settled(difference), before);
+    assert_eq!(settled(difference).unwrap(), before);
 }
 
 #[test]
@@ -106,40 +109,7 @@ fn packets_to_nowhere_end_in_no_route() {
     assert_eq!(a.packets("tc", "no_route").unwrap(), before + 6);
 }
 
-/// Reads a number until it is the same twice, for counters that are still moving.
-fn settled(read: impl Fn() -> Result<i64>) -> i64 {
-    let mut last = None;
-    eventually("the counters to settle", PATIENCE, || {
-        let now = read()?;
-        ensure!(last.replace(now) == Some(now), "they move");
-        Ok(now)
-    })
-    .unwrap()
-}
-
-/// Packets the kernel says the interface has received.
-fn received(host: &Host, interface: &str) -> Result<i64> {
-    let json = host.run(["ip", "-json", "-stats", "link", "show", interface])?;
-    let links: serde_json::Value = serde_json::from_str(&json)?;
-    let packets = links[0]["stats64"]["rx"]["packets"].as_i64();
-    packets.with_context(|| format!("no counter of {interface}: {json}"))
-}
-
 /// Packets that ended in any outcome at a hook of the uplink.
 fn ended(daemon: &Routemesh, hook: &str) -> Result<i64> {
-    Ok(sum(&counts(daemon)?, hook, |_| true))
-}
-
-fn counts(daemon: &Routemesh) -> Result<serde_json::Value> {
-    daemon.http("GET", "/v1/outcomes", "")?.json()
-}
-
-/// Packets that ended in a wanted verdict at a hook of the uplink.
-fn sum(counts: &serde_json::Value, hook: &str, wanted: impl Fn(&str) -> bool) -> i64 {
-    let counts = counts.as_array().into_iter().flatten();
-    counts
-        .filter(|count| count["interface"] == "eth0" && count["hook"] == hook)
-        .filter(|count| count["verdict"].as_str().is_some_and(&wanted))
-        .filter_map(|count| count["packets"].as_i64())
-        .sum()
+    Ok(ended_at(&daemon.outcomes()?, ("eth0", hook), |_| true))
 }

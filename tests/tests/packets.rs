@@ -1,4 +1,5 @@
-//! The named packets of `tests/packets` through the real programs, and onto the wire of a lab.
+//! The named packets of `tests/packets` through the real programs. `injected.rs` puts them onto the
+//! wire of a lab.
 //!
 //! Their table is the default one of the program tests, with two peers' tunnels: network 100 over
 //! VXLAN and Geneve, GRE without a key, IP in IP.
@@ -23,7 +24,7 @@ fn every_named_packet_ends_as_its_file_says() {
             };
             for (place, wanted) in [(first, &named.first), (last, &named.tc)] {
                 if place == Place::Uplink && named.is_cut() {
-                    // Test runs of tc refuse them; on the wire they are seen below.
+                    // Test runs of tc refuse them; the wire of `injected.rs` has them.
                     continue;
                 }
                 if let Err(what) = judge(rig, &named, place, wanted) {

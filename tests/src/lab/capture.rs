@@ -11,7 +11,7 @@ use nix::{
     sys::{
         socket::{
             AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, setsockopt, socket,
-            sockopt::ReceiveTimeout,
+            sockopt::{RcvBufForce, ReceiveTimeout},
         },
         time::{TimeVal, TimeValLike},
     },
@@ -19,6 +19,9 @@ use nix::{
 
 use super::Node;
 use crate::packet::describe;
+
+/// Bytes held until they are looked at: some ten thousand frames.
+const RECEIVE_BUFFER: usize = 64 << 20;
 
 /// An open eye on all interfaces of a node, for frames in both directions.
 pub struct Capture(OwnedFd);
@@ -37,6 +40,7 @@ impl Capture {
                 SockProtocol::EthAll,
             )
             .context("open a packet socket")?;
+            setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER)?;
             setsockopt(&socket, ReceiveTimeout, &TimeVal::milliseconds(50))?;
             Ok(socket)
         })?;

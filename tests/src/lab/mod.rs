@@ -16,6 +16,7 @@ mod docker;
 mod footprint;
 mod host;
 mod http;
+mod injector;
 mod iptables;
 mod machine;
 mod network;
@@ -24,6 +25,7 @@ mod numbered;
 mod openvswitch;
 mod pair;
 mod process;
+mod tally;
 mod traffic;
 mod wire;
 
@@ -43,6 +45,7 @@ pub use docker::{Docker, DockerContainer};
 pub use footprint::{Footprint, Leftovers, attached, has_tcx, pinned_maps, pins};
 pub use host::Host;
 pub use http::{Answer, request};
+pub use injector::Injector;
 pub use iptables::{accept, docker_rules, refuse_sources};
 pub use machine::{Machine, SHARED, debian};
 pub use network::{Container, Network};
@@ -51,6 +54,7 @@ pub use numbered::{Numbered, udp_numbered};
 pub use openvswitch::OpenVswitch;
 pub use pair::{Pair, Segments, Side};
 pub use process::{Process, run};
+pub use tally::{ended_at, received, settled};
 pub use traffic::{
     Echo, Ping, Transfer, tcp_flows, tcp_for, tcp_stream, tcp_watched, udp_echo, udp_for,
 };

@@ -1,0 +1,56 @@
+//! Frames put onto an interface as they are.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use anyhow::{Context, Result};
+use nix::{
+    ifaddrs::getifaddrs,
+    sys::socket::{
+        AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike as _, bind, send,
+        socket,
+    },
+};
+
+use super::Node;
+
+/// A packet socket that sends by one interface.
+pub struct Injector(OwnedFd);
+
+impl Injector {
+    /// Opens one on an interface of `node`.
+    ///
+    /// # Errors
+    /// When there is no such interface, or the kernel refuses the socket.
+    pub fn on(node: &Node, interface: &str) -> Result<Self> {
+        let socket = node.enter(|| {
+            let flags = SockFlag::SOCK_CLOEXEC;
+            let socket = socket(AddressFamily::Packet, SockType::Raw, flags, None)
+                .context("open a packet socket")?;
+            bind(socket.as_raw_fd(), &link(interface)?)
+                .with_context(|| format!("bind to {interface}"))?;
+            Ok(socket)
+        })?;
+        Ok(Self(socket))
+    }
+
+    /// Sends a frame, from the Ethernet header on.
+    ///
+    /// # Errors
+    /// When the kernel takes none of this length.
+    pub fn send(&self, frame: &[u8]) -> Result<()> {
+        send(self.0.as_raw_fd(), frame, MsgFlags::empty())
+            .with_context(|| format!("send a frame of {} bytes", frame.len()))?;
+        Ok(())
+    }
+}
+
+/// The interface as a packet socket's address.
+fn link(interface: &str) -> Result<LinkAddr> {
+    let addresses = getifaddrs().context("read the interfaces")?;
+    addresses
+        .filter(|address| address.interface_name == interface)
+        .filter_map(|address| address.address)
+        .find(|address| address.family() == Some(AddressFamily::Packet))
+        .and_then(|address| address.as_link_addr().copied())
+        .with_context(|| format!("no interface {interface}"))
+}

@@ -1,0 +1,55 @@
+//! Packets as counted by the kernel and by routemesh.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::{Node, PATIENCE, Routemesh, eventually};
+
+/// Reads a number until it is the same twice, for counters that are still moving.
+///
+/// # Errors
+/// When it does not come to rest, and those of `read`.
+pub fn settled(read: impl Fn() -> Result<i64>) -> Result<i64> {
+    let mut last = None;
+    eventually("the counters to settle", PATIENCE, || {
+        let now = read()?;
+        ensure!(last.replace(now) == Some(now), "they move");
+        Ok(now)
+    })
+}
+
+/// Packets the kernel says the interface has received.
+///
+/// # Errors
+/// When there is no such interface.
+pub fn received(node: &Node, interface: &str) -> Result<i64> {
+    let json = node.run(["ip", "-json", "-stats", "link", "show", interface])?;
+    let links: Value = serde_json::from_str(&json)?;
+    let packets = links[0]["stats64"]["rx"]["packets"].as_i64();
+    packets.with_context(|| format!("no counter of {interface}: {json}"))
+}
+
+impl Routemesh {
+    /// Packets by outcome and place, as the socket gives them.
+    ///
+    /// # Errors
+    /// When the daemon does not answer.
+    pub fn outcomes(&self) -> Result<Value> {
+        self.http("GET", "/v1/outcomes", "")?.json()
+    }
+}
+
+/// Packets of these [`Routemesh::outcomes`] that ended in a wanted verdict at a hook of an
+/// interface.
+pub fn ended_at(
+    outcomes: &Value,
+    (interface, hook): (&str, &str),
+    wanted: impl Fn(&str) -> bool,
+) -> i64 {
+    let counts = outcomes.as_array().into_iter().flatten();
+    counts
+        .filter(|count| count["interface"] == interface && count["hook"] == hook)
+        .filter(|count| count["verdict"].as_str().is_some_and(&wanted))
+        .filter_map(|count| count["packets"].as_i64())
+        .sum()
+}
