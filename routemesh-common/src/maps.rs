@@ -287,8 +287,10 @@ pub struct NextHop {
     pub family: Family,
     /// MAC of the interface the packet leaves by.
     pub src_mac: [u8; 6],
+    /// 1 when TCP's ends are told of no larger segments than fit into the tunnel.
+    pub clamp_mss: u8,
     /// Zero.
-    pub reserved: [u8; 2],
+    pub reserved: u8,
     /// Interface the packet leaves by.
     pub ifindex: u32,
     /// Largest IP packet that may be sent this way, in bytes: what the interface carries less

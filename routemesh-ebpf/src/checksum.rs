@@ -80,6 +80,17 @@ pub const fn after_ttl_decrement(checksum: [u8; 2]) -> [u8; 2] {
     ((raised + (raised >= 0xffff) as u32) as u16).to_be_bytes()
 }
 
+/// The checksum field of what has another word in the place of one (RFC 1624 eqn. 3).
+#[must_use]
+#[inline(always)]
+pub fn replaced(checksum: [u8; 2], before: [u8; 2], after: [u8; 2]) -> [u8; 2] {
+    Sum::new()
+        .number(!u16::from_be_bytes(checksum))
+        .number(!u16::from_be_bytes(before))
+        .bytes(&after)
+        .checksum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

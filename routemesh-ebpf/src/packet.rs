@@ -6,7 +6,7 @@
 
 use routemesh_common::{Family, Outcome};
 
-use crate::{tunnel::Room, wire::Wire};
+use crate::{checksum::replaced, tunnel::Room, wire::Wire};
 
 /// The bytes of the packet in hand, from its Ethernet header on.
 ///
@@ -56,6 +56,18 @@ pub trait Resize: Packet {
     /// By default it is there as a whole.
     #[inline(always)]
     fn reach(&mut self, _bytes: usize) {}
+
+    /// Changes a word that the checksum `at` bytes from the start covers, where it is in its place
+    /// already: by default it is (RFC 1624 eqn. 3).
+    ///
+    /// # Errors
+    /// [`Outcome::HelperFailed`] when the packet ends before it.
+    #[inline(always)]
+    fn replace_sum(&mut self, at: usize, before: [u8; 2], after: [u8; 2]) -> Result<(), Outcome> {
+        let check = self.header_mut::<[u8; 2]>(at)?;
+        *check = replaced(*check, before, after);
+        Ok(())
+    }
 
     /// Whether the kernel still has to cut the packet into segments. By default it need not.
     #[inline(always)]

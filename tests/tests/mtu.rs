@@ -1,7 +1,13 @@
 //! Containers that send more than fits into a tunnel: they are told at once, and so is the
 //! operator.
 
-use std::{fs, net::IpAddr};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{IpAddr, TcpListener, TcpStream},
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::lab::{
@@ -92,6 +98,50 @@ fn the_command_in_the_warning_does_what_is_needed() {
     assert_eq!(tunnel.a.packets("port", "too_big").unwrap(), 0);
 }
 
+/// A firewall that drops the answers is common, and then nothing but clamping helps.
+#[test]
+fn where_answers_are_blocked_a_connection_needs_its_segments_clamped() {
+    for (tunnel, comes_through) in [
+        (Tunnel::new(), false),
+        (Tunnel::with("[tunnel]\nclamp-mss = true\n"), true),
+    ] {
+        let (a, b) = (&tunnel.pair.a.container, &tunnel.pair.b.container);
+        for container in [a, b] {
+            container.run(["nft", BLOCK]).unwrap();
+        }
+        for (family, _) in ROOM {
+            let all = comes_all(a, b, tunnel.far(family)).unwrap();
+            assert_eq!(all, comes_through);
+        }
+        let told = tunnel.a.packets("port", "too_big").unwrap();
+        assert_eq!(told == 0, comes_through, "{told} were answered");
+    }
+}
+
+const BLOCK: &str = "add table inet f; add chain inet f i { type filter hook input priority 0; }; \
+                     add rule inet f i icmp type destination-unreachable drop; \
+                     add rule inet f i icmpv6 type packet-too-big drop";
+
+/// Whether more than a few full segments come from one container to the other in good time.
+fn comes_all(from: &Node, to: &Node, address: IpAddr) -> Result<bool> {
+    const AMOUNT: usize = 100_000;
+    let listener = to.enter(|| Ok(TcpListener::bind((address, 0))?))?;
+    let port = listener.local_addr()?.port();
+    thread::scope(|scope| {
+        let heard = scope.spawn(move || {
+            let (mut stream, _) = listener.accept()?;
+            stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+            let mut all = vec![0; AMOUNT];
+            anyhow::Ok(stream.read_exact(&mut all).is_ok())
+        });
+        let mut stream = from.enter(|| Ok(TcpStream::connect((address, port))?))?;
+        stream.set_write_timeout(Some(Duration::from_secs(2)))?;
+        // What does not come through fills the socket's buffer.
+        let _ = stream.write_all(&[0; AMOUNT]);
+        heard.join().expect("the listener does not panic")
+    })
+}
+
 /// Two hosts, whose routes to one another's containers go through VXLAN.
 struct Tunnel {
     pair: Pair,
@@ -101,11 +151,16 @@ struct Tunnel {
 
 impl Tunnel {
     fn new() -> Self {
+        Self::with("")
+    }
+
+    fn with(settings: &str) -> Self {
         let pair = Pair::new().unwrap();
         let start = |side: &Side, other: &Side| {
             let config = side
                 .config("tc", other)
-                .replace("via = ", "mode = \"vxlan\"\nvia = ");
+                .replace("via = ", "mode = \"vxlan\"\nvia = ")
+                + settings;
             Routemesh::start(&side.host, &config).unwrap()
         };
         let (a, _b) = (start(&pair.a, &pair.b), start(&pair.b, &pair.a));

@@ -5,6 +5,7 @@
 
 mod ecn;
 mod entropy;
+mod mss;
 mod pop;
 mod push;
 mod sum;
@@ -16,6 +17,7 @@ use routemesh_common::{Family, Shim};
 use crate::wire::{IPV4_LEN, IPV6_LEN, IpProto};
 
 pub use entropy::source_port;
+pub use mss::{clamp, opens};
 pub use pop::{Arrival, arrival, resembles, strip};
 pub use push::push;
 

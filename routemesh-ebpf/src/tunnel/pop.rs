@@ -4,7 +4,7 @@ use routemesh_common::{Family, NetworkId, Outcome, TunnelSettings};
 
 use super::{Room, ecn, ip_length};
 use crate::{
-    checksum::Sum,
+    checksum::replaced,
     packet::{Packet, Resize},
     parse::{self, Datagram},
     wire::{Address, ETH_LEN, Eth, EtherType, IPV6_LEN, IpProto, Ipv4Hdr, Ipv6Hdr, Mac, Udp},
@@ -265,7 +265,7 @@ pub fn strip(packet: &mut impl Resize, arrival: &Arrival, own_mac: [u8; 6]) -> R
         let ip = packet.header_mut::<Ipv4Hdr>(ETH_LEN)?;
         let tos = ecn::inner(arrival.tos, ip.tos)?;
         if tos != ip.tos {
-            ip.check = patched(ip.check, ip.tos, tos);
+            ip.check = replaced(ip.check, [0, ip.tos], [0, tos]);
             ip.tos = tos;
         }
     } else {
@@ -275,14 +275,4 @@ pub fn strip(packet: &mut impl Resize, arrival: &Arrival, own_mac: [u8; 6]) -> R
         ip.vcf[1] = tos << 4 | ip.vcf[1] & 0xf;
     }
     Ok(())
-}
-
-/// The checksum of a header whose type of service changed (RFC 1624 eqn. 3).
-#[inline(always)]
-fn patched(check: [u8; 2], before: u8, after: u8) -> [u8; 2] {
-    Sum::new()
-        .number(!u16::from_be_bytes(check))
-        .number(!u16::from(before))
-        .number(u16::from(after))
-        .checksum()
 }

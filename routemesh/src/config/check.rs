@@ -272,6 +272,7 @@ impl Checker {
         tunnel.accept_gre_key = accept_gre_key;
         tunnel.ttl = narrow(ttl, tunnel.ttl);
         tunnel.udp_checksum = table.udp_checksum;
+        tunnel.clamp_mss = table.clamp_mss;
         if let Some(dscp) = table.dscp {
             let dscp = self.accept(self.place(&dscp), rules::dscp(dscp.as_ref()));
             self.config.tunnel.dscp = dscp.unwrap_or_default();

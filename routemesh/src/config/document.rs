@@ -175,6 +175,10 @@ pub(super) struct TunnelTable {
     /// none itself go without all the same.
     #[serde(default)]
     pub(super) udp_checksum: bool,
+    /// Lowers the largest segment that the ends of a TCP connection through a tunnel tell one
+    /// another to what fits into it.
+    #[serde(default)]
+    pub(super) clamp_mss: bool,
 }
 
 /// What `dscp` can be.

@@ -91,6 +91,7 @@ fn tunnel(text: &mut String, tunnel: &Tunnel) {
     };
     line(text, "dscp", &dscp);
     line(text, "udp-checksum", &tunnel.udp_checksum.to_string());
+    line(text, "clamp-mss", &tunnel.clamp_mss.to_string());
 }
 
 fn optional(text: &mut String, key: &str, value: Option<u32>) {

@@ -223,6 +223,8 @@ pub struct Tunnel {
     pub dscp: Dscp,
     /// Whether outer UDP headers have a checksum, where they can.
     pub udp_checksum: bool,
+    /// Whether TCP's ends are told of no larger segments than fit.
+    pub clamp_mss: bool,
 }
 
 impl Default for Tunnel {
@@ -238,6 +240,7 @@ impl Default for Tunnel {
             ttl: 64,
             dscp: Dscp::default(),
             udp_checksum: false,
+            clamp_mss: false,
         }
     }
 }

@@ -43,6 +43,7 @@ pub(super) fn wrap(
             Dscp::Copy => COPY_DSCP,
             Dscp::Fixed(dscp) => dscp << 2,
         },
+        clamp_mss: u8::from(tunnel.clamp_mss),
         port: port.to_be_bytes(),
         udp_checksum: u8::from(tunnel.udp_checksum && port != 0),
         sum: sum(local, key.via, tunnel.ttl, protocol(encapsulation)),

@@ -8,7 +8,7 @@ use routemesh_tests::program::in_rig;
 /// out of its tunnel the second time, and write all kinds of tunnels.
 #[test]
 fn the_programs_are_far_below_the_verifiers_limit() {
-    for (hook, budget) in [(Hook::Tc, 96_000), (Hook::Xdp, 56_000)] {
+    for (hook, budget) in [(Hook::Tc, 96_000), (Hook::Xdp, 60_000)] {
         in_rig(move |rig| {
             let followed = rig.datapath.verified_instructions(hook).unwrap();
             let followed = followed.expect("kernels from 5.16 on tell");

@@ -3,6 +3,7 @@
 
 mod decode;
 mod inside;
+mod mss;
 mod network;
 mod pop;
 mod push;

@@ -7,9 +7,9 @@
 use aya_ebpf::{
     bindings::{bpf_redir_neigh, bpf_redir_neigh__bindgen_ty_1},
     helpers::generated::{
-        bpf_csum_update, bpf_redirect, bpf_redirect_neigh, bpf_redirect_peer, bpf_skb_adjust_room,
-        bpf_skb_change_proto, bpf_skb_change_tail, bpf_skb_change_type, bpf_skb_pull_data,
-        bpf_xdp_adjust_head,
+        bpf_csum_update, bpf_l4_csum_replace, bpf_redirect, bpf_redirect_neigh, bpf_redirect_peer,
+        bpf_skb_adjust_room, bpf_skb_change_proto, bpf_skb_change_tail, bpf_skb_change_type,
+        bpf_skb_pull_data, bpf_xdp_adjust_head,
     },
     programs::{TcContext, XdpContext},
 };
@@ -301,6 +301,15 @@ impl Resize for Tc {
     #[inline(always)]
     fn reach(&mut self, bytes: usize) {
         self.pull(bytes as u32);
+    }
+
+    /// The kernel knows whether the checksum is in its place, or still the network card's to
+    /// compute from what is summed of it (`CHECKSUM_PARTIAL`).
+    #[inline(always)]
+    fn replace_sum(&mut self, at: usize, before: [u8; 2], after: [u8; 2]) -> Result<(), Outcome> {
+        let [before, after] = [before, after].map(u16::from_ne_bytes).map(u64::from);
+        // SAFETY: as in `pull`.
+        done(unsafe { bpf_l4_csum_replace(self.0.skb.skb, at as u32, before, after, 2) })
     }
 
     #[inline(always)]

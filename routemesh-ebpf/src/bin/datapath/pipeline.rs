@@ -67,6 +67,9 @@ pub(crate) fn xdp(xdp: &mut Xdp, interface: &Interface) -> Result<Sent, Outcome>
             if hop.resolved == 0 || datagram.ttl() <= 1 || datagram.length() > hop.mtu {
                 return Err(Outcome::HandedUp);
             }
+            if hop.clamp_mss == 1 && tunnel::opens(xdp, &datagram).is_some() {
+                return Err(Outcome::HandedUp);
+            }
             // Not XDP_TX, even back out of the same interface: a veth takes that only when the
             // other end has an XDP program too, and loses the packet otherwise.
             let action = maps::redirect_xdp(hop.ifindex)?;
@@ -270,6 +273,9 @@ fn direct(tc: &mut Tc, datagram: &Datagram, route: &Route, peer: Address) -> Res
     let outcome = if hop.shim == Shim::NONE {
         Outcome::Routed
     } else {
+        if hop.clamp_mss == 1 {
+            tunnel::clamp(tc, datagram, hop.mtu)?;
+        }
         tunnel::push(tc, datagram, hop)?;
         Outcome::Encapsulated
     };

@@ -157,10 +157,19 @@ fn tunnel() -> impl Strategy<Value = Tunnel> {
         1..=u8::MAX,
         dscp,
         (vec(1..1_u32 << 24, 0..3), vec(any::<u32>(), 0..3)),
-        any::<bool>(),
+        any::<[bool; 2]>(),
     )
         .prop_map(
-            |(mode, vni, (vxlan_port, geneve_port), gre_key, ttl, dscp, accepted, udp_checksum)| {
+            |(
+                mode,
+                vni,
+                (vxlan_port, geneve_port),
+                gre_key,
+                ttl,
+                dscp,
+                accepted,
+                [udp_checksum, clamp_mss],
+            )| {
                 Tunnel {
                     mode,
                     vni,
@@ -172,6 +181,7 @@ fn tunnel() -> impl Strategy<Value = Tunnel> {
                     ttl,
                     dscp,
                     udp_checksum,
+                    clamp_mss,
                 }
             },
         )

@@ -34,6 +34,7 @@ accept-gre-key = [0]
 ttl = 255
 dscp = 46
 udp-checksum = true
+clamp-mss = true
 "#;
     let config = Config::parse(text, "config.toml").unwrap();
     let expected = Tunnel {
@@ -47,6 +48,7 @@ udp-checksum = true
         ttl: 255,
         dscp: Dscp::Fixed(46),
         udp_checksum: true,
+        clamp_mss: true,
     };
     assert_eq!(config.tunnel, expected);
     let config = Config::parse("tunnel.dscp = \"copy\"", "config.toml").unwrap();
