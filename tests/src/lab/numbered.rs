@@ -1,7 +1,8 @@
-//! Numbered datagrams: which were lost on the way, and which came more than once.
+//! Numbered datagrams: which were lost on the way, which came more than once, and where to.
 
 use std::{
-    net::{IpAddr, SocketAddr, UdpSocket},
+    iter,
+    net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
@@ -11,6 +12,7 @@ use anyhow::{Context, Result, anyhow};
 use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
 
 use super::{Node, traffic::any_of};
+use crate::program::stay_on_one_cpu;
 
 /// Datagrams are sent in bursts, with this in between.
 const BURST: Duration = Duration::from_millis(1);
@@ -31,11 +33,40 @@ pub struct Numbered {
     pub lost: Vec<u64>,
     /// Numbers that arrived more than once.
     pub repeated: Vec<u64>,
+    /// Numbers that arrived at another receiver than the number before them.
+    pub turns: Vec<u64>,
     /// For how long they were sent.
     pub elapsed: Duration,
 }
 
 impl Numbered {
+    /// `times` are, for each receiver, how often each number arrived there.
+    fn of(sent: u64, elapsed: Duration, times: &[Vec<u8>]) -> Self {
+        let (mut lost, mut repeated, mut turns) = (Vec::new(), Vec::new(), Vec::new());
+        let mut last = None;
+        for number in 0..sent {
+            let at = |times: &Vec<u8>| times.get(number as usize).copied().unwrap_or(0);
+            match times.iter().map(|times| u64::from(at(times))).sum() {
+                0 => lost.push(number),
+                1 => {
+                    let place = times.iter().position(|times| at(times) > 0);
+                    if last.is_some() && last != place {
+                        turns.push(number);
+                    }
+                    last = place;
+                }
+                2.. => repeated.push(number),
+            }
+        }
+        Self {
+            sent,
+            lost,
+            repeated,
+            turns,
+            elapsed,
+        }
+    }
+
     /// Datagrams sent in a second.
     #[must_use]
     pub fn rate(&self) -> f64 {
@@ -55,71 +86,144 @@ pub fn udp_numbered(
     rate: u32,
     meanwhile: impl FnOnce() -> Result<()>,
 ) -> Result<Numbered> {
-    let receiver = to.enter(|| Ok(UdpSocket::bind((address, 0))?))?;
-    setsockopt(&receiver, RcvBufForce, &RECEIVE_BUFFER).context("enlarge the receive buffer")?;
-    let target = receiver.local_addr()?;
-    let (done, sent) = (AtomicBool::new(false), AtomicU64::new(u64::MAX));
+    udp_numbered_to_any(from, &[to], &[address], rate, meanwhile)
+}
+
+/// Sends numbered datagrams from one node to each of `addresses` in turn, for as long as
+/// `meanwhile` runs: at most `rate` in a second, each once. Any node of `to` may get them; they
+/// come to the first host in the order of their numbers.
+///
+/// # Errors
+/// When a socket fails, and those of `meanwhile`.
+pub fn udp_numbered_to_any(
+    from: &Node,
+    to: &[&Node],
+    addresses: &[IpAddr],
+    rate: u32,
+    meanwhile: impl FnOnce() -> Result<()>,
+) -> Result<Numbered> {
+    let (receivers, port) = receivers(to)?;
+    let targets = addresses.iter().map(|address| (*address, port).into());
+    let targets = targets.collect::<Vec<SocketAddr>>();
+    let (done, progress) = (AtomicBool::new(false), Progress::default());
     thread::scope(|scope| -> Result<Numbered> {
-        let counting = scope.spawn(|| count(&receiver, &sent));
+        let progress = &progress;
+        let count = |receiver| scope.spawn(move || count(receiver, progress));
+        let counting = receivers.iter().map(count).collect::<Vec<_>>();
         let sending = scope.spawn(|| {
-            let result = from.enter(|| send(target, rate, &done));
-            let number = result.as_ref().map_or(0, |(number, _)| *number);
-            sent.store(number, Ordering::Release);
+            let result = from.enter(|| send(&targets, rate, &done));
+            progress.end(result.as_ref().map_or(0, |(number, _)| *number));
             result
         });
+        let ends = Ends(&done);
         let result = meanwhile();
-        done.store(true, Ordering::Release);
+        drop(ends);
         let (sent, elapsed) = sending.join().map_err(|_| anyhow!("sender panicked"))??;
-        let times = counting.join().map_err(|_| anyhow!("counter panicked"))??;
+        let times = counting
+            .into_iter()
+            .map(|counting| counting.join().map_err(|_| anyhow!("counter panicked"))?)
+            .collect::<Result<Vec<_>>>()?;
         result?;
-        let numbers = |wanted: fn(u8) -> bool| {
-            let arrived = |number| times.get(number as usize).copied().unwrap_or(0);
-            (0..sent)
-                .filter(|number| wanted(arrived(*number)))
-                .collect()
-        };
-        Ok(Numbered {
-            sent,
-            lost: numbers(|times| times == 0),
-            repeated: numbers(|times| times > 1),
-            elapsed,
-        })
+        Ok(Numbered::of(sent, elapsed, &times))
     })
-    .with_context(|| format!("UDP from {} to {target} on {}", from.name(), to.name()))
+    .with_context(|| format!("UDP from {} to {targets:?}", from.name()))
+}
+
+/// A socket on each node, for all addresses that it has, and the port of them all.
+fn receivers(nodes: &[&Node]) -> Result<(Vec<UdpSocket>, u16)> {
+    let (mut sockets, mut port) = (Vec::new(), 0);
+    for node in nodes {
+        let socket = node.enter(|| Ok(UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port))?))?;
+        setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER).context("enlarge the receive buffer")?;
+        socket.set_read_timeout(Some(STRAGGLING))?;
+        port = socket.local_addr()?.port();
+        sockets.push(socket);
+    }
+    Ok((sockets, port))
+}
+
+/// Ends the sending, also where a test fails meanwhile.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// How far sending and receiving have come.
+struct Progress {
+    /// How many were sent; not known yet while it is the greatest number.
+    sent: AtomicU64,
+    /// How many arrived at all receivers.
+    arrived: AtomicU64,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            sent: AtomicU64::new(u64::MAX),
+            arrived: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Progress {
+    fn end(&self, sent: u64) {
+        self.sent.store(sent, Ordering::Release);
+    }
+
+    fn has_ended(&self) -> bool {
+        self.sent.load(Ordering::Acquire) != u64::MAX
+    }
+
+    fn is_complete(&self) -> bool {
+        self.arrived.load(Ordering::Acquire) >= self.sent.load(Ordering::Acquire)
+    }
 }
 
 /// Sends until `done`; returns how many. What could not be sent in time is made up for, but not
 /// by longer bursts than two usual ones.
-fn send(target: SocketAddr, rate: u32, done: &AtomicBool) -> Result<(u64, Duration)> {
-    let socket = UdpSocket::bind((any_of(target), 0))?;
-    socket.connect(target)?;
+fn send(targets: &[SocketAddr], rate: u32, done: &AtomicBool) -> Result<(u64, Duration)> {
+    if targets.len() > 1 {
+        // On another CPU a datagram would overtake those before it.
+        stay_on_one_cpu()?;
+    }
+    let sockets = targets.iter().map(connected).collect::<Result<Vec<_>>>()?;
     let due = |time: Duration| (f64::from(rate) * time.as_secs_f64()) as u64;
     let mut datagram = [0; SIZE];
-    let (mut number, start) = (0_u64, Instant::now());
+    let mut numbers = iter::zip(0_u64.., sockets.iter().cycle());
+    let (mut sent, start) = (0, Instant::now());
     while !done.load(Ordering::Acquire) {
-        let late = due(start.elapsed()).saturating_sub(number);
-        for _ in 0..late.min(due(BURST * 2)) {
+        let late = due(start.elapsed()).saturating_sub(sent);
+        for (number, socket) in numbers.by_ref().take(late.min(due(BURST * 2)) as usize) {
             datagram[..8].copy_from_slice(&number.to_be_bytes());
             socket.send(&datagram).context("send")?;
-            number += 1;
+            sent = number + 1;
         }
         if late <= due(BURST * 2) {
             thread::sleep(BURST);
         }
     }
-    Ok((number, start.elapsed()))
+    Ok((sent, start.elapsed()))
 }
 
-/// Counts how often each number arrives, until all that were `sent` have or no more come.
-fn count(socket: &UdpSocket, sent: &AtomicU64) -> Result<Vec<u8>> {
-    socket.set_read_timeout(Some(STRAGGLING))?;
-    let (mut times, mut arrived, mut datagram) = (Vec::<u8>::new(), 0, [0; SIZE]);
-    while arrived < sent.load(Ordering::Acquire) {
+fn connected(target: &SocketAddr) -> Result<UdpSocket> {
+    let socket = UdpSocket::bind((any_of(*target), 0))?;
+    socket.connect(target)?;
+    Ok(socket)
+}
+
+/// Counts how often each number arrives here, until all that were sent have arrived somewhere
+/// or no more come.
+fn count(socket: &UdpSocket, progress: &Progress) -> Result<Vec<u8>> {
+    let (mut times, mut datagram) = (Vec::<u8>::new(), [0; SIZE]);
+    while !progress.is_complete() {
         if socket.recv(&mut datagram).is_err() {
-            if sent.load(Ordering::Acquire) == u64::MAX {
-                continue;
+            if progress.has_ended() {
+                break;
             }
-            break;
+            continue;
         }
         let [a, b, c, d, e, f, g, h, ..] = datagram;
         let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]) as usize;
@@ -127,7 +231,7 @@ fn count(socket: &UdpSocket, sent: &AtomicU64) -> Result<Vec<u8>> {
             times.resize(number + 1, 0);
         }
         times[number] = times[number].saturating_add(1);
-        arrived += 1;
+        progress.arrived.fetch_add(1, Ordering::AcqRel);
     }
     Ok(times)
 }

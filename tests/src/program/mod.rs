@@ -9,6 +9,7 @@ mod trace;
 pub mod tunnels;
 mod world;
 
+pub(crate) use rig::stay_on_one_cpu;
 pub use rig::{Counts, Place, Rig, in_rig};
 pub use row::{Row, run_all, run_together};
 pub use world::{

@@ -327,7 +327,7 @@ pub(super) fn ifindex(name: &str) -> u32 {
 }
 
 /// Stays where the thread is: test runs on other CPUs would be counted there.
-fn stay_on_one_cpu() -> Result<()> {
+pub(crate) fn stay_on_one_cpu() -> Result<()> {
     let mut here = CpuSet::new();
     here.set(sched_getcpu()?)?;
     sched_setaffinity(Pid::from_raw(0), &here).context("stay on one CPU")

@@ -1,0 +1,187 @@
+//! 10,000 routes change at a reload while packets use them, and no packet sees some of them
+//! changed and others not.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use anyhow::Result;
+use routemesh_tests::lab::{Lab, Node, Numbered, Ping, Routemesh, Side, udp_numbered_to_any};
+
+/// Datagrams in a second, where the machine can.
+const RATE: u32 = 100_000;
+/// Fewer would prove little.
+const LEAST_RATE: f64 = 5_000.0;
+/// Routes of each family that change at every reload.
+const ROUTES: u16 = 5_000;
+/// To and fro.
+const RELOADS: usize = 6;
+
+#[test]
+fn ten_thousand_routes_change_their_next_hop_and_tunnel_between_two_packets() {
+    let scene = Scene::new();
+    // Half of all routes go each way, so all of them change, and both ways are always in use.
+    scene.turns_whole([
+        scene.specific([Way::B, Way::C]),
+        scene.specific([Way::C, Way::B]),
+    ]);
+}
+
+#[test]
+fn ten_thousand_routes_come_and_go_between_two_packets() {
+    let scene = Scene::new();
+    let around = scene.around(Way::C);
+    let both = scene.specific([Way::B, Way::B]) + &around;
+    scene.turns_whole([both, around]);
+}
+
+/// Two ways out of host A.
+#[derive(Clone, Copy)]
+enum Way {
+    /// By host B, without a tunnel.
+    B,
+    /// By host C, in VXLAN.
+    C,
+}
+
+/// Host A, and the hosts B and C, each with a container of the same addresses: which of them gets
+/// a packet shows the way it took.
+struct Scene {
+    a: Side,
+    b: Side,
+    c: Side,
+    _lab: Lab,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let lab = Lab::new().unwrap();
+        Self {
+            a: Side::new(lab.host("a").unwrap(), 100).unwrap(),
+            b: Side::new(lab.host("b").unwrap(), 200).unwrap(),
+            c: Side::new(lab.host("c").unwrap(), 200).unwrap(),
+            _lab: lab,
+        }
+    }
+
+    /// The pair of addresses that packets go to: one of each family.
+    fn pair(&self) -> [IpAddr; 2] {
+        [self.b.container.v4(), self.b.container.v6()]
+    }
+
+    /// Routes to one address each, those of the pair among them: every other one of a family goes
+    /// the first way, with those of the pair, and the rest the second.
+    fn specific(&self, ways: [Way; 2]) -> String {
+        let [v4, v6] = self.pair().map(|address| self.route(address, 0, ways[0]));
+        let rest = (1..ROUTES).flat_map(|number| {
+            let [a, b] = number.to_be_bytes();
+            let way = ways[usize::from(number % 2)];
+            let addresses: [IpAddr; 2] = [
+                Ipv4Addr::new(10, 201, a, b).into(),
+                Ipv6Addr::new(0xfd00, 0x10, 0x201, 0, 0, 0, 0, number).into(),
+            ];
+            addresses.map(|address| self.route(address, 0, way))
+        });
+        // One at the beginning and one at the end: as far from one another as there is.
+        v4 + &rest.collect::<String>() + &v6
+    }
+
+    /// Routes around all of the specific ones.
+    fn around(&self, way: Way) -> String {
+        let [v4, v6] = self.pair();
+        self.route(v4, 24, way) + &self.route(v6, 96, way)
+    }
+
+    /// A route to all that differs from `address` in the last `free` bits only.
+    fn route(&self, address: IpAddr, free: u8, way: Way) -> String {
+        let (host, tunnel) = match way {
+            Way::B => (&self.b.host, "direct"),
+            Way::C => (&self.c.host, "vxlan"),
+        };
+        let (via, bits): (IpAddr, u8) = match address {
+            IpAddr::V4(_) => (host.v4().into(), 32),
+            IpAddr::V6(_) => (host.v6().into(), 128),
+        };
+        let net = ipnet::IpNet::new(address, bits - free).unwrap().trunc();
+        format!("[[route]]\ndst = \"{net}\"\nvia = \"{via}\"\nmode = \"{tunnel}\"\n")
+    }
+
+    /// Reloads one table and the other while A's container sends to the pair: at each reload all datagrams turn to the other way, at one and the same number.
+    fn turns_whole(&self, tables: [String; 2]) {
+        let head = self.a.config("tc", &self.b);
+        let head = head.split("[[route]]").next().unwrap();
+        let tables = tables.map(|table| format!("{head}{table}"));
+        let daemons = self.start(&tables);
+        let reloads = tables.iter().rev().cycle().take(RELOADS);
+        let there = self.udp_numbered_to_the_pair(|| {
+            for table in reloads {
+                reload(&daemons[0], table)?;
+            }
+            Ok(())
+        });
+        let there = there.unwrap();
+        all_arrived_once(&there);
+        let turns = &there.turns;
+        assert_eq!(
+            turns.len(),
+            RELOADS,
+            "the datagrams {:?} took another way than the one before",
+            &turns[..turns.len().min(20)]
+        );
+        for outcome in ["encapsulated", "routed"] {
+            assert!(
+                daemons[0].packets("port", outcome).unwrap() > 100,
+                "{outcome}"
+            );
+        }
+    }
+
+    /// Starts all daemons, and has A's with either table lead packets to where they go, so that
+    /// all of them are known there.
+    fn start(&self, tables: &[String; 2]) -> [Routemesh; 3] {
+        let to_a = |side: &Side, tunnel: &str| {
+            let config = side
+                .config("tc", &self.a)
+                .replace("via = ", &format!("mode = \"{tunnel}\"\nvia = "));
+            Routemesh::start(&side.host, &config).unwrap()
+        };
+        let daemons = [
+            Routemesh::start(&self.a.host, &tables[0]).unwrap(),
+            to_a(&self.b, "direct"),
+            to_a(&self.c, "vxlan"),
+        ];
+        for table in tables.iter().rev() {
+            for address in self.pair() {
+                Ping::default().run(&self.a.container, address).unwrap();
+            }
+            reload(&daemons[0], table).unwrap();
+        }
+        daemons
+    }
+
+    fn udp_numbered_to_the_pair(&self, meanwhile: impl FnOnce() -> Result<()>) -> Result<Numbered> {
+        let to: [&Node; 2] = [&self.b.container, &self.c.container];
+        udp_numbered_to_any(&self.a.container, &to, &self.pair(), RATE, meanwhile)
+    }
+}
+
+fn reload(daemon: &Routemesh, config: &str) -> Result<()> {
+    daemon.write_config(config)?;
+    daemon.cli_ok(&["reload"])?;
+    Ok(())
+}
+
+fn all_arrived_once(numbered: &Numbered) {
+    println!(
+        "{} datagrams, {:.0} a second",
+        numbered.sent,
+        numbered.rate()
+    );
+    assert!(numbered.rate() > LEAST_RATE, "{}", numbered.rate());
+    assert!(
+        numbered.lost.is_empty() && numbered.repeated.is_empty(),
+        "of {} datagrams {} were lost and {} came again: {:?}",
+        numbered.sent,
+        numbered.lost.len(),
+        numbered.repeated.len(),
+        &numbered.lost[..numbered.lost.len().min(20)],
+    );
+}
