@@ -3,5 +3,6 @@
 pub mod chance;
 pub mod interrupt;
 pub mod lab;
+pub mod longest;
 pub mod packet;
 pub mod program;

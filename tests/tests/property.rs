@@ -22,6 +22,7 @@ use routemesh::{
 };
 use routemesh_common::{Outcome, Verdict};
 use routemesh_tests::{
+    longest::longest,
     packet::{
         ETHERTYPE_IPV4, ETHERTYPE_IPV6, HOST_A_MAC, HOST_B_MAC, Packet, describe, expected_forward,
         hexdump,
@@ -133,13 +134,12 @@ fn rows(table: &Table, packets: &[Sent], all: &Table) -> Vec<Row> {
 fn model(table: &Table, dst: IpAddr, ttl: u8) -> Row {
     let packet = packet_to(dst).ttl(ttl);
     let row = Row::from_wire(format!("to {dst}"), &packet);
-    let matching = table.iter().filter(|(prefix, _)| prefix.contains(dst));
-    match matching.max_by_key(|(prefix, _)| prefix.length()) {
+    match longest(table, dst) {
         None => row.ends(Outcome::NoRoute),
-        Some((_, (Target::Host, _))) => row.ends(Outcome::ToHost),
-        Some((_, (Target::Hole, slot))) => row.ends_on(*slot, Outcome::Blackhole),
-        Some((_, (Target::Network, slot))) => row.delivered_by_neighbour(*slot),
-        Some((_, (Target::NextHop, slot))) => {
+        Some((Target::Host, _)) => row.ends(Outcome::ToHost),
+        Some((Target::Hole, slot)) => row.ends_on(*slot, Outcome::Blackhole),
+        Some((Target::Network, slot)) => row.delivered_by_neighbour(*slot),
+        Some((Target::NextHop, slot)) => {
             row.routed(*slot)
                 .by_xdp(Decision::Redirect, ETH1_MAC, NEXT_MAC)
         }

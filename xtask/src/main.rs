@@ -9,6 +9,7 @@ mod packages;
 mod process;
 mod run;
 mod setup;
+mod soak;
 mod tally;
 mod test;
 mod tidy;
@@ -37,6 +38,8 @@ enum Verb {
     Dist(dist::Options),
     /// Feed hostile bytes to the datapath's core, the configuration and the socket
     Fuzz(fuzz::Options),
+    /// Do random operations under traffic, and look for losses, leaks and wrong routes
+    Soak(soak::Options),
     /// Run every test, or those whose name contains FILTER
     Test(test::Options),
     /// Check what the compiler does not: format, lints, layers, limits, generated docs
@@ -62,6 +65,7 @@ fn verb(verb: Verb) -> Result<ExitCode> {
         Verb::Bench(options) => bench::run(&options)?,
         Verb::Dist(options) => dist::run(&options)?,
         Verb::Fuzz(options) => fuzz::run(&options)?,
+        Verb::Soak(options) => soak::run(&options)?,
         Verb::Test(options) => return test::run(&options),
         Verb::Tidy(options) => tidy::run(&options)?,
     }

@@ -1,0 +1,93 @@
+//! The soak: random operations under numbered traffic, compared with a reference model after each.
+//!
+//! Everything is in namespaces of its own; no interface outside of them is touched.
+
+mod growth;
+mod trial;
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser;
+use routemesh_tests::{
+    interrupt,
+    lab::{Pair, udp_numbered},
+};
+
+use trial::Trial;
+
+/// Datagrams in a second, in each round.
+const RATE: u32 = 2_000;
+/// Operations in a round.
+const ROUND: usize = 20;
+
+/// Does what operators and kernels do, at random, under traffic, and looks for losses and leaks.
+#[derive(Parser)]
+#[command(name = "cargo xtask soak")]
+struct Options {
+    /// For how long
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    minutes: u64,
+    /// For how many seconds, in place of minutes
+    #[arg(long, value_name = "N")]
+    seconds: Option<u64>,
+    /// Repeats the operations of a run
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match interrupt::listen().and_then(|()| run(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) if interrupt::came() => ExitCode::from(130),
+        Err(error) => {
+            eprintln!("soak: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    let seed = options.seed.map_or_else(fresh_seed, Ok)?;
+    let time = Duration::from_secs(options.seconds.unwrap_or(options.minutes * 60));
+    println!("seed {seed}");
+    soak(seed, time).with_context(|| format!("repeat it with --seed {seed}"))
+}
+
+fn fresh_seed() -> Result<u64> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    Ok(now.as_nanos() as u64)
+}
+
+fn soak(seed: u64, time: Duration) -> Result<()> {
+    let pair = Pair::new()?;
+    let other = pair.a.host.container("a2", &pair.a.network)?;
+    let (a, _b) = pair.routemesh("tc")?;
+    let mut trial = Trial::new(&pair, &other, a, seed)?;
+    let (start, mut sent) = (Instant::now(), 0);
+    while start.elapsed() < time {
+        let (from, to) = (&pair.a.container, &pair.b.container);
+        let numbered = udp_numbered(from, to, to.v4(), RATE, || {
+            (0..ROUND).try_for_each(|_| trial.operate())
+        })?;
+        ensure!(
+            numbered.lost.is_empty() && numbered.repeated.is_empty(),
+            "of {} datagrams lost: {:?}, twice: {:?}",
+            numbered.sent,
+            numbered.lost,
+            numbered.repeated
+        );
+        sent += numbered.sent;
+        trial.flap()?;
+        trial.ensure_no_growth()?;
+        println!(
+            "{:4} s: {trial}, {sent} datagrams",
+            start.elapsed().as_secs()
+        );
+    }
+    Ok(())
+}
