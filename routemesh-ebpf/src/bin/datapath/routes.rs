@@ -30,7 +30,9 @@ impl Table {
         let [first, last] = address.double_words();
         let record = maps::route_record(slot(first, last, family.0.into()))?;
         // The answer in use is not written while packets are under way that use it.
-        let route = &record.answers[RouteRecord::side(read(&record.state), self.epoch)];
+        let side = RouteRecord::side(read(&record.state), self.epoch) as u64;
+        // Before 6.2 the verifier does not know the bounds of an exclusive or; it knows this number.
+        let route = record.answers.get((side & maps::one()) as usize)?;
         // `::/0` holds every IPv4-mapped address too.
         (route.kind != RouteKind::NONE && route.family == family).then_some(route)
     }
