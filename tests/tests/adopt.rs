@@ -3,11 +3,8 @@
 
 use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-use anyhow::ensure;
 use nix::unistd::{Uid, chown};
-use routemesh_tests::lab::{
-    Footprint, Lab, PATIENCE, Pair, Ping, Routemesh, attached, eventually, pinned_maps,
-};
+use routemesh_tests::lab::{Footprint, Lab, Pair, Ping, Routemesh, attached, pinned_maps};
 
 /// Packets of each exchange of pings.
 const PINGS: u32 = 20;
@@ -93,7 +90,7 @@ fn maps_of_other_lengths_are_replaced_and_all_differences_told() {
     }
     pings(&pair);
     a.stop().unwrap();
-    is_clean(&footprint);
+    footprint.until_gone().unwrap();
 }
 
 #[test]
@@ -172,7 +169,7 @@ fn detach_reads_neither_maps_nor_configuration() {
     a.cli_ok(&["detach", "--all", "--bpffs", a.bpffs().to_str().unwrap()])
         .unwrap();
     fs::remove_file(a.socket()).unwrap();
-    is_clean(&footprint);
+    footprint.until_gone().unwrap();
 }
 
 /// What was counted on the way of [`pings`].
@@ -216,13 +213,4 @@ fn ids(daemon: &Routemesh) -> BTreeSet<u32> {
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
-}
-
-fn is_clean(footprint: &Footprint) {
-    eventually("nothing to be left", PATIENCE, || {
-        let left = footprint.leftovers()?;
-        ensure!(left.is_empty(), "{left:#?}");
-        Ok(())
-    })
-    .unwrap();
 }

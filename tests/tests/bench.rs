@@ -5,11 +5,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
-use routemesh_tests::lab::{PATIENCE, eventually, pins};
+use routemesh_tests::lab::interrupt;
 
 #[test]
 fn a_row_is_measured_and_written_down() {
@@ -59,16 +55,7 @@ fn an_interrupted_benchmark_leaves_nothing_behind() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let pid = child.id();
-    eventually("two hosts with daemons", PATIENCE * 4, || {
-        anyhow::ensure!(pins(pid).len() > 1);
-        Ok(())
-    })
-    .unwrap();
-    kill(Pid::from_raw(pid.cast_signed()), Signal::SIGINT).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{output:?}");
-    assert_eq!(pins(pid), [] as [String; 0]);
+    interrupt(child, 2).unwrap();
 }
 
 fn bench(arguments: &[&str]) -> String {

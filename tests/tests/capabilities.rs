@@ -1,6 +1,6 @@
 //! What the daemon may do, and needs no more than.
 
-use routemesh_tests::lab::{Footprint, PATIENCE, Pair, Ping, Routemesh, eventually, tcp_stream};
+use routemesh_tests::lab::{Footprint, Pair, Ping, Routemesh, tcp_stream};
 
 const ENOUGH: [&str; 3] = ["bpf", "net_admin", "perfmon"];
 
@@ -20,12 +20,7 @@ fn three_capabilities_are_enough() {
 
         let footprint = Footprint::of(&pair.a.host, &a).unwrap();
         a.stop().unwrap();
-        eventually("nothing to be left", PATIENCE, || {
-            let left = footprint.leftovers()?;
-            anyhow::ensure!(left.is_empty(), "{left:#?}");
-            Ok(())
-        })
-        .unwrap();
+        footprint.until_gone().unwrap();
     }
 }
 

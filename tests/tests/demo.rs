@@ -2,11 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
-use routemesh_tests::lab::{PATIENCE, eventually, pins};
+use routemesh_tests::lab::{interrupt, pins};
 
 #[test]
 fn the_demo_shows_it_all_and_leaves_nothing_behind() {
@@ -60,16 +56,7 @@ fn the_whole_demo_goes_through_each_tunnel() {
 #[test]
 fn an_interrupted_demo_leaves_nothing_behind() {
     let child = demo(&[]).spawn().unwrap();
-    let pid = child.id();
-    eventually("both daemons to run", PATIENCE, || {
-        anyhow::ensure!(pins(pid).len() == 2);
-        Ok(())
-    })
-    .unwrap();
-    kill(Pid::from_raw(pid.cast_signed()), Signal::SIGINT).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{output:?}");
-    assert_eq!(pins(pid), [] as [String; 0]);
+    interrupt(child, 2).unwrap();
 }
 
 #[test]

@@ -62,13 +62,8 @@ fn traffic_heals_after_a_network_is_deleted_and_made_again() {
     heals_to(&b, "docker0", "missing");
     pair.b.network.create().unwrap();
     both_ways(&pair);
-    tcp_stream(
-        &pair.a.container,
-        &pair.b.container,
-        pair.b.container.v4(),
-        MIB,
-    )
-    .unwrap();
+    let (from, to) = (&pair.a.container, &pair.b.container);
+    tcp_stream(from, to, to.v4(), MIB).unwrap();
 }
 
 #[test]

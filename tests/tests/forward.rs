@@ -279,13 +279,8 @@ fn a_route_with_an_mtu_of_its_own_tells_it_to_senders() {
         .report(&pair.a.container, pair.b.container.v4())
         .unwrap();
     assert!(report.contains("mtu = 1300"), "{report}");
-    tcp_stream(
-        &pair.a.container,
-        &pair.b.container,
-        pair.b.container.v4(),
-        MIB,
-    )
-    .unwrap();
+    let (from, to) = (&pair.a.container, &pair.b.container);
+    tcp_stream(from, to, to.v4(), MIB).unwrap();
 }
 
 #[test]

@@ -5,7 +5,6 @@ use std::{
     thread,
 };
 
-use anyhow::ensure;
 use nix::sys::signal::Signal;
 use routemesh_tests::lab::{
     Footprint, Node, PATIENCE, Pair, Ping, Routemesh, eventually, has_tcx, tcp_stream,
@@ -118,13 +117,8 @@ fn native_xdp_that_cannot_attach_falls_back_to_tc_and_says_why() {
         "{}",
         a.log()
     );
-    tcp_stream(
-        &pair.a.container,
-        &pair.b.container,
-        pair.b.container.v4(),
-        MIB,
-    )
-    .unwrap();
+    let (from, to) = (&pair.a.container, &pair.b.container);
+    tcp_stream(from, to, to.v4(), MIB).unwrap();
 }
 
 #[test]
@@ -183,12 +177,7 @@ fn an_interrupted_daemon_leaves_nothing_behind() {
     let (mut a, _b) = pair.routemesh("tc").unwrap();
     let footprint = Footprint::of(&pair.a.host, &a).unwrap();
     a.signal(Signal::SIGINT).unwrap();
-    eventually("nothing to be left", PATIENCE, || {
-        let left = footprint.leftovers()?;
-        ensure!(left.is_empty(), "{left:#?}");
-        Ok(())
-    })
-    .unwrap();
+    footprint.until_gone().unwrap();
 }
 
 #[test]
@@ -218,12 +207,7 @@ fn a_daemon_that_is_started_in_another_mode_takes_over() {
         );
     }
     a.stop().unwrap();
-    eventually("nothing to be left", PATIENCE, || {
-        let left = footprint.leftovers()?;
-        ensure!(left.is_empty(), "{left:#?}");
-        Ok(())
-    })
-    .unwrap();
+    footprint.until_gone().unwrap();
 }
 
 #[test]

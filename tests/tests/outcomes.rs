@@ -14,16 +14,7 @@ fn outcomes_add_up_to_the_packets_the_uplink_received() {
     let host = &pair.a.host;
     // What came before the programs were attached was not theirs to count.
     let before = settled(|| Ok(received(host, "eth0")? - ended(&a, "tc")?)).unwrap();
-    tcp_stream(
-        &pair.b.container,
-        &pair.a.container,
-        pair.a.container.v4(),
-        MIB,
-    )
-    .unwrap();
-    Ping::of(3000)
-        .run(&pair.a.container, pair.b.container.v6())
-        .unwrap();
+    streams_and_fragments(&pair);
     Ping::default().run(host, pair.b.host.v4().into()).unwrap();
     let after = settled(|| Ok(received(host, "eth0")? - ended(&a, "tc")?)).unwrap();
     assert_eq!(after, before);
@@ -40,16 +31,7 @@ fn what_xdp_hands_up_is_what_tc_sees() {
         Ok(handed_up - ended_at(&counts, ("eth0", "tc"), |_| true))
     };
     let before = settled(difference).unwrap();
-    tcp_stream(
-        &pair.b.container,
-        &pair.a.container,
-        pair.a.container.v4(),
-        MIB,
-    )
-    .unwrap();
-    Ping::of(3000)
-        .run(&pair.a.container, pair.b.container.v6())
-        .unwrap();
+    streams_and_fragments(&pair);
     assert_eq!(settled(difference).unwrap(), before);
 }
 
@@ -107,6 +89,13 @@ fn packets_to_nowhere_end_in_no_route() {
             .unwrap();
     }
     assert_eq!(a.packets("tc", "no_route").unwrap(), before + 6);
+}
+
+/// A stream to host A's container, and packets of both directions that are cut into fragments.
+fn streams_and_fragments(pair: &Pair) {
+    let (a, b) = (&pair.a.container, &pair.b.container);
+    tcp_stream(b, a, a.v4(), MIB).unwrap();
+    Ping::of(3000).run(a, b.v6()).unwrap();
 }
 
 /// Packets that ended in any outcome at a hook of the uplink.

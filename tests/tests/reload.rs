@@ -118,7 +118,7 @@ impl Scene {
             Ok(())
         });
         let there = there.unwrap();
-        all_arrived_once(&there);
+        there.ensure_all_arrived_once(LEAST_RATE).unwrap();
         let turns = &there.turns;
         assert_eq!(
             turns.len(),
@@ -167,21 +167,4 @@ fn reload(daemon: &Routemesh, config: &str) -> Result<()> {
     daemon.write_config(config)?;
     daemon.cli_ok(&["reload"])?;
     Ok(())
-}
-
-fn all_arrived_once(numbered: &Numbered) {
-    println!(
-        "{} datagrams, {:.0} a second",
-        numbered.sent,
-        numbered.rate()
-    );
-    assert!(numbered.rate() > LEAST_RATE, "{}", numbered.rate());
-    assert!(
-        numbered.lost.is_empty() && numbered.repeated.is_empty(),
-        "of {} datagrams {} were lost and {} came again: {:?}",
-        numbered.sent,
-        numbered.lost.len(),
-        numbered.repeated.len(),
-        &numbered.lost[..numbered.lost.len().min(20)],
-    );
 }

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, thread, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow};
-use routemesh_tests::lab::{Numbered, Pair, Ping, Routemesh, Side, udp_numbered};
+use routemesh_tests::lab::{Pair, Ping, Routemesh, Side, udp_numbered};
 
 /// Datagrams in a second, where the machine can.
 const RATE: u32 = 50_000;
@@ -118,7 +118,7 @@ fn nothing_is_lost(family: Container, change: impl Fn(&[Changing<'_>; 2], &str) 
             .try_for_each(|mode| change(&hosts, mode).with_context(|| format!("change to {mode}")))
     })
     .unwrap();
-    all_arrived_once(&numbered);
+    numbered.ensure_all_arrived_once(LEAST_RATE).unwrap();
     for outcome in ["encapsulated", "routed"] {
         assert!(a.packets("port", outcome).unwrap() > 100, "{outcome}");
     }
@@ -146,7 +146,7 @@ fn numbers_change(mode: &str, key: &str, accept: &str, [old, new]: [u32; 2]) {
         tell(new, &[])
     })
     .unwrap();
-    all_arrived_once(&numbered);
+    numbered.ensure_all_arrived_once(LEAST_RATE).unwrap();
     // What is of the old network is nobody's now.
     let hosts = Changing::new(&pair, &a, &pair.b, Container::V4);
     hosts.change(&format!("{mode} {key} {old}")).unwrap();
@@ -154,22 +154,4 @@ fn numbers_change(mode: &str, key: &str, accept: &str, [old, new]: [u32; 2]) {
     let before = foreign();
     assert!(Ping::of(56).run(from, to.v4()).is_err());
     assert!(foreign() > before);
-}
-
-fn all_arrived_once(numbered: &Numbered) {
-    println!(
-        "{} datagrams, {:.0} a second",
-        numbered.sent,
-        numbered.rate()
-    );
-    assert!(numbered.rate() > LEAST_RATE, "{}", numbered.rate());
-    assert!(
-        numbered.lost.is_empty() && numbered.repeated.is_empty(),
-        "of {} datagrams {} were lost and {} came again: {:?} {:?}",
-        numbered.sent,
-        numbered.lost.len(),
-        numbered.repeated.len(),
-        &numbered.lost[..numbered.lost.len().min(20)],
-        &numbered.repeated[..numbered.repeated.len().min(20)],
-    );
 }

@@ -16,7 +16,7 @@ fn an_ended_daemon_leaves_nothing_behind() {
         let footprint = Footprint::of(&pair.a.host, &a).unwrap();
         assert!(footprint.is_real());
         a.stop().unwrap();
-        is_clean(&footprint);
+        footprint.until_gone().unwrap();
     }
 }
 
@@ -94,7 +94,7 @@ fn forwarding_outlives_a_killed_daemon_and_the_next_one_takes_over() {
     });
     Ping::default().run(to, from.v4()).unwrap();
     a.stop().unwrap();
-    is_clean(&footprint);
+    footprint.until_gone().unwrap();
 }
 
 #[test]
@@ -156,14 +156,4 @@ fn detach_needs_no_daemon_and_takes_only_what_is_ours() {
 fn without_socket(left: Leftovers) -> Leftovers {
     let ours = |thing: &String| !thing.ends_with(".sock");
     left.into_iter().filter(ours).collect()
-}
-
-fn is_clean(footprint: &Footprint) {
-    // The kernel frees programs and maps a moment after their last user has gone.
-    eventually("nothing to be left", PATIENCE, || {
-        let left = footprint.leftovers()?;
-        anyhow::ensure!(left.is_empty(), "{left:#?}");
-        Ok(())
-    })
-    .unwrap();
 }

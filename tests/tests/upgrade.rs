@@ -8,8 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::lab::{
-    Footprint, Numbered, PATIENCE, Pair, Routemesh, Side, attached, eventually, pinned_maps, run,
-    udp_numbered,
+    Numbered, Pair, Routemesh, Side, attached, pinned_maps, run, udp_numbered,
 };
 
 /// Datagrams in a second and direction, where the machine can.
@@ -137,20 +136,10 @@ impl Scene {
         let back = back.with_context(|| a.log()).unwrap();
         let there = there.unwrap();
         for numbered in [&there, &back] {
-            all_arrived_once(numbered);
+            numbered.ensure_all_arrived_once(LEAST_RATE).unwrap();
         }
         let after = State::of(&a, there.sent);
-        let footprint = Footprint::of(&pair.a.host, &a).unwrap();
-        a.set_options(&["--detach-on-exit"]);
-        a.kill();
-        a.resume().unwrap();
-        a.stop().unwrap();
-        eventually("nothing to be left", PATIENCE, || {
-            let left = footprint.leftovers()?;
-            ensure!(left.is_empty(), "{left:#?}");
-            Ok(())
-        })
-        .unwrap();
+        a.end_without_trace().unwrap();
         drop(b);
         (before, after)
     }
@@ -208,21 +197,4 @@ fn swap_for_another(daemon: &Routemesh, map: &str, value: &str) -> Result<PathBu
     ];
     run("bpftool", words)?;
     Ok(pin)
-}
-
-fn all_arrived_once(numbered: &Numbered) {
-    println!(
-        "{} datagrams, {:.0} a second",
-        numbered.sent,
-        numbered.rate()
-    );
-    assert!(numbered.rate() > LEAST_RATE, "{}", numbered.rate());
-    assert!(
-        numbered.lost.is_empty() && numbered.repeated.is_empty(),
-        "of {} datagrams {} were lost and {} came again: {:?}",
-        numbered.sent,
-        numbered.lost.len(),
-        numbered.repeated.len(),
-        &numbered.lost[..numbered.lost.len().min(20)],
-    );
 }

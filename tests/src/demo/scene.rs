@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use routemesh::model::Mode;
 use routemesh_tests::{
     interrupt,
-    lab::{Container, Footprint, PATIENCE, Pair, Routemesh, Side, docker_rules, eventually},
+    lab::{Container, Footprint, Pair, Routemesh, Side, docker_rules},
 };
 
 use crate::screen::{Ink, Screen};
@@ -137,12 +137,7 @@ impl Scene {
             let footprint = Footprint::of(host, daemon)?;
             screen.command(name, "kill %1");
             daemon.stop()?;
-            // The kernel frees programs and maps a moment after their last user has gone.
-            eventually("nothing to be left", PATIENCE, || {
-                let left = footprint.leftovers()?;
-                ensure!(left.is_empty(), "left behind: {}", left.join(", "));
-                Ok(())
-            })?;
+            footprint.until_gone()?;
             let (programs, maps) = footprint.loaded();
             screen.output(&format!(
                 "{programs} programs, {maps} maps, their pins and links, the socket: {}",

@@ -218,6 +218,12 @@ impl Routemesh {
         ready.with_context(|| format!("start the daemon:\n{}", self.log_tail()))
     }
 
+    /// The host it is for.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// The daemon's configuration file.
     #[must_use]
     pub fn config_path(&self) -> PathBuf {

@@ -4,16 +4,22 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Child,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use aya::{
     maps::{MapInfo, loaded_maps},
     programs::{ProgramInfo, SchedClassifier, TcAttachType, loaded_programs},
     util::KernelVersion,
 };
 
-use super::{Node, Routemesh};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::{Node, PATIENCE, Routemesh, eventually};
 
 /// Programs and maps of one daemon by id, which the kernel does not give out again; where it
 /// pins and listens; and the host it does that on.
@@ -96,6 +102,52 @@ impl Footprint {
         }
         Ok(left)
     }
+
+    /// Waits until nothing of it is there any more: the kernel frees programs and maps a moment
+    /// after their last user has gone.
+    ///
+    /// # Errors
+    /// When something stays: what.
+    pub fn until_gone(&self) -> Result<()> {
+        eventually("nothing to be left", PATIENCE, || {
+            let left = self.leftovers()?;
+            ensure!(left.is_empty(), "left behind: {}", left.join(", "));
+            Ok(())
+        })
+    }
+}
+
+impl Routemesh {
+    /// Starts the daemon once more, to end with all that any of its lives put into the kernel.
+    ///
+    /// # Errors
+    /// When something stays.
+    pub fn end_without_trace(&mut self) -> Result<()> {
+        let footprint = Footprint::of(self.node(), self)?;
+        self.set_options(&["--detach-on-exit"]);
+        self.kill();
+        self.resume()?;
+        self.stop()?;
+        footprint.until_gone()
+    }
+}
+
+/// Interrupts a program that makes a lab of its own once that many daemons of it pin, waits for its
+/// end, and fails when it says anything but that it was interrupted, or leaves pins.
+///
+/// # Errors
+/// Just then.
+pub fn interrupt(program: Child, daemons: usize) -> Result<()> {
+    let pid = program.id();
+    eventually("the daemons to run", PATIENCE * 4, || {
+        ensure!(pins(pid).len() >= daemons);
+        Ok(())
+    })?;
+    kill(Pid::from_raw(pid.cast_signed()), Signal::SIGINT)?;
+    let output = program.wait_with_output()?;
+    ensure!(output.status.code() == Some(130), "{output:?}");
+    ensure!(pins(pid).is_empty(), "left behind: {:?}", pins(pid));
+    Ok(())
 }
 
 /// Whether a program uses one of these maps. (Before kernel 4.15 it does not say.)

@@ -42,7 +42,7 @@ pub use capture::Capture;
 pub use daemon::{Routemesh, binary};
 pub use delay::{connections_for, round_trips};
 pub use docker::{Docker, DockerContainer};
-pub use footprint::{Footprint, Leftovers, attached, has_tcx, pinned_maps, pins};
+pub use footprint::{Footprint, Leftovers, attached, has_tcx, interrupt, pinned_maps, pins};
 pub use host::Host;
 pub use http::{Answer, request};
 pub use injector::Injector;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
 
 use super::{Node, traffic::any_of};
@@ -72,6 +72,35 @@ impl Numbered {
     pub fn rate(&self) -> f64 {
         self.sent as f64 / self.elapsed.as_secs_f64()
     }
+
+    /// Prints how many there were, and fails when one was lost or came again; also when they were
+    /// not sent at `least_rate`, since fewer prove little.
+    ///
+    /// # Errors
+    /// Just then: with the first numbers that were lost and that came again.
+    pub fn ensure_all_arrived_once(&self, least_rate: f64) -> Result<()> {
+        let Self { sent, .. } = self;
+        println!("{sent} datagrams, {:.0} a second", self.rate());
+        ensure!(
+            self.lost.is_empty() && self.repeated.is_empty(),
+            "of {sent} datagrams {} were lost, {:?}, and {} came again, {:?}",
+            self.lost.len(),
+            first(&self.lost),
+            self.repeated.len(),
+            first(&self.repeated)
+        );
+        ensure!(
+            self.rate() > least_rate,
+            "{:.0} datagrams a second, which is less than {least_rate}",
+            self.rate()
+        );
+        Ok(())
+    }
+}
+
+/// As many of the numbers as one can read.
+fn first(numbers: &[u64]) -> &[u64] {
+    &numbers[..numbers.len().min(20)]
 }
 
 /// Sends numbered datagrams from one node to another, which has `address`, for as long as
