@@ -163,16 +163,12 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__apply)
-            opts="-o -j -p -4 -6 -q -h --confirm --dry-run --exit-code --socket --output --json --pretty --quiet --help"
+            opts="-o -j -p -4 -6 -q -h --socket --output --json --pretty --quiet --confirm --dry-run --exit-code --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --confirm)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -183,6 +179,10 @@ _routemesh() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -297,16 +297,12 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__config__subcmd__show)
-            opts="-o -j -p -4 -6 -q -h --defaults --file --socket --output --json --pretty --quiet --help"
+            opts="-o -j -p -4 -6 -q -h --socket --output --json --pretty --quiet --defaults --file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --file)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -317,6 +313,10 @@ _routemesh() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -353,12 +353,24 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__daemon)
-            opts="-c -u -o -j -p -4 -6 -q -h --config --uplink --bpffs --detach-on-exit --bpf-log --socket --output --json --pretty --quiet --help"
+            opts="-o -j -p -4 -6 -q -c -u -h --socket --output --json --pretty --quiet --config --uplink --bpffs --detach-on-exit --bpf-log --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -379,18 +391,6 @@ _routemesh() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --socket)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --output)
-                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
-                    return 0
-                    ;;
-                -o)
-                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -399,16 +399,12 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__detach)
-            opts="-o -j -p -4 -6 -q -h --all --bpffs --socket --output --json --pretty --quiet --help"
+            opts="-o -j -p -4 -6 -q -h --socket --output --json --pretty --quiet --all --bpffs --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --bpffs)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -419,6 +415,10 @@ _routemesh() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --bpffs)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -455,24 +455,12 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__doctor)
-            opts="-c -o -j -p -4 -6 -q -h --config --bpffs --socket --output --json --pretty --quiet --help configuration capabilities bpffs lockdown jit memlock programs hooks interfaces xdp offloads foreign-programs next-hops mtu ports rp-filter forwarding"
+            opts="-o -j -p -4 -6 -q -c -h --socket --output --json --pretty --quiet --config --bpffs --help configuration capabilities bpffs lockdown jit memlock programs hooks interfaces xdp offloads foreign-programs next-hops mtu ports rp-filter forwarding"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --bpffs)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -483,6 +471,18 @@ _routemesh() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bpffs)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -545,12 +545,24 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__guard)
-            opts="-c -u -o -j -p -4 -6 -q -h --config --uplink --bpffs --detach-on-exit --bpf-log --socket --output --json --pretty --quiet --help"
+            opts="-o -j -p -4 -6 -q -c -u -h --socket --output --json --pretty --quiet --config --uplink --bpffs --detach-on-exit --bpf-log --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -569,18 +581,6 @@ _routemesh() {
                     ;;
                 --bpffs)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --socket)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --output)
-                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
-                    return 0
-                    ;;
-                -o)
-                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -643,7 +643,7 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__outcomes)
-            opts="-a -o -j -p -4 -6 -q -h --all --socket --output --json --pretty --quiet --help"
+            opts="-o -j -p -4 -6 -q -a -h --socket --output --json --pretty --quiet --all --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -695,16 +695,12 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__rollback)
-            opts="-o -j -p -4 -6 -q -h --confirm --dry-run --exit-code --socket --output --json --pretty --quiet --help"
+            opts="-o -j -p -4 -6 -q -h --socket --output --json --pretty --quiet --confirm --dry-run --exit-code --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --confirm)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -715,6 +711,10 @@ _routemesh() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --confirm)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -751,20 +751,12 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__route__subcmd__add)
-            opts="-b -o -j -p -4 -6 -q -h --batch --socket --output --json --pretty --quiet --help"
+            opts="-o -j -p -4 -6 -q -b -h --socket --output --json --pretty --quiet --batch --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --batch)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -b)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -775,6 +767,14 @@ _routemesh() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --batch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -785,20 +785,12 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__route__subcmd__del)
-            opts="-b -o -j -p -4 -6 -q -h --batch --socket --output --json --pretty --quiet --help"
+            opts="-o -j -p -4 -6 -q -b -h --socket --output --json --pretty --quiet --batch --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --batch)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -b)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -809,6 +801,14 @@ _routemesh() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --batch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -871,20 +871,12 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__route__subcmd__list)
-            opts="-s -a -o -j -p -4 -6 -q -h --source --all --socket --output --json --pretty --quiet --help"
+            opts="-o -j -p -4 -6 -q -s -a -h --socket --output --json --pretty --quiet --source --all --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --source)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -s)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -895,6 +887,14 @@ _routemesh() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                --source)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -905,20 +905,12 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__route__subcmd__replace)
-            opts="-b -o -j -p -4 -6 -q -h --batch --socket --output --json --pretty --quiet --help"
+            opts="-o -j -p -4 -6 -q -b -h --socket --output --json --pretty --quiet --batch --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --batch)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -b)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -931,6 +923,14 @@ _routemesh() {
                     COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
                     return 0
                     ;;
+                --batch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -939,12 +939,24 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__stats)
-            opts="-w -d -n -o -j -p -4 -6 -q -h --watch --delay --count --socket --output --json --pretty --quiet --help"
+            opts="-o -j -p -4 -6 -q -w -d -n -h --socket --output --json --pretty --quiet --watch --delay --count --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
+                    return 0
+                    ;;
                 --delay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -959,18 +971,6 @@ _routemesh() {
                     ;;
                 -n)
                     COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --socket)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --output)
-                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
-                    return 0
-                    ;;
-                -o)
-                    COMPREPLY=($(compgen -W "table wide json yaml" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -56,34 +56,34 @@ complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "doctor" -d 'Say
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "guard" -d 'Wait for the end of an unconfirmed change; started by the daemon'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c routemesh -n "__fish_routemesh_needs_command" -f -a "docs" -d 'Write the generated part of docs/'
-complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s c -l config -d 'Configuration file; by default /etc/routemesh/config.toml, or where that is missing, the one built in' -r -F
-complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s u -l uplink -d 'Uplink to use in place of the file\'s: INTERFACE or INTERFACE:MODE, MODE one of auto, xdp, xdp-generic, tc; may be given many times' -r
-complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -l bpffs -d 'Directory in the BPF file system where maps and links are pinned' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -l detach-on-exit -d 'Take everything out of the kernel at the end, instead of leaving it to forward'
-complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -l bpf-log -d 'Have the kernel programs log what should not happen; costs some speed'
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s c -l config -d 'Configuration file; by default /etc/routemesh/config.toml, or where that is missing, the one built in' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s u -l uplink -d 'Uplink to use in place of the file\'s: INTERFACE or INTERFACE:MODE, MODE one of auto, xdp, xdp-generic, tc; may be given many times' -r
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -l bpffs -d 'Directory in the BPF file system where maps and links are pinned' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -l detach-on-exit -d 'Take everything out of the kernel at the end, instead of leaving it to forward'
+complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -l bpf-log -d 'Have the kernel programs log what should not happen; costs some speed'
 complete -c routemesh -n "__fish_routemesh_using_subcommand daemon" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -l bpffs -d 'Directory in the BPF file system where maps and links are pinned' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -l all -d 'Everything: programs, maps and links, from all interfaces'
+complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -l bpffs -d 'Directory in the BPF file system where maps and links are pinned' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -l all -d 'Everything: programs, maps and links, from all interfaces'
 complete -c routemesh -n "__fish_routemesh_using_subcommand detach" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and not __fish_seen_subcommand_from list show ls add replace del delete get flush" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and not __fish_seen_subcommand_from list show ls add replace del delete get flush" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
@@ -105,87 +105,87 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand route; and not __fis
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and not __fish_seen_subcommand_from list show ls add replace del delete get flush" -f -a "delete" -d 'Remove a route that was added on the command line'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and not __fish_seen_subcommand_from list show ls add replace del delete get flush" -f -a "get" -d 'Show which route wins for an address, and why'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and not __fish_seen_subcommand_from list show ls add replace del delete get flush" -f -a "flush" -d 'Remove all routes that were added on the command line'
-complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s s -l source -d 'Routes of this source only: file, cli or kernel' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
+complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s s -l source -d 'Routes of this source only: file, cli or kernel' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s s -l source -d 'Routes of this source only: file, cli or kernel' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
+complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s s -l source -d 'Routes of this source only: file, cli or kernel' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s s -l source -d 'Routes of this source only: file, cli or kernel' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
+complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s s -l source -d 'Routes of this source only: file, cli or kernel' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from add" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from add" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from add" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from add" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from add" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from add" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from add" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from add" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from replace" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from replace" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from replace" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from replace" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from replace" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from replace" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from replace" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from replace" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from replace" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from replace" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from del" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from del" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from del" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from del" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from del" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from del" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from del" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from del" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from del" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from del" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from delete" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from delete" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from delete" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from delete" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from delete" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from delete" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand route; and __fish_seen_subcommand_from delete" -s 4 -d 'IPv4 only'
@@ -234,87 +234,87 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and not __fi
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and not __fish_seen_subcommand_from list show ls add replace del delete get flush" -f -a "delete" -d 'Remove a route that was added on the command line'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and not __fish_seen_subcommand_from list show ls add replace del delete get flush" -f -a "get" -d 'Show which route wins for an address, and why'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and not __fish_seen_subcommand_from list show ls add replace del delete get flush" -f -a "flush" -d 'Remove all routes that were added on the command line'
-complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s s -l source -d 'Routes of this source only: file, cli or kernel' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
+complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s s -l source -d 'Routes of this source only: file, cli or kernel' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s s -l source -d 'Routes of this source only: file, cli or kernel' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
+complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s s -l source -d 'Routes of this source only: file, cli or kernel' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s s -l source -d 'Routes of this source only: file, cli or kernel' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
+complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s s -l source -d 'Routes of this source only: file, cli or kernel' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s a -l all -d 'Those of the host\'s own addresses too, packets for which go up to its stack'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from add" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from add" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from add" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from add" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from add" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from add" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from add" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from add" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from replace" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from replace" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from replace" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from replace" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from replace" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from replace" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from replace" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from replace" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from replace" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from replace" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from del" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from del" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from del" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from del" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from del" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from del" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from del" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from del" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from del" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from del" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from delete" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from delete" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from delete" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from delete" -s b -l batch -d 'Read routes from a file, one a line ("-": from the standard input); all are done, or none' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from delete" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from delete" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand routes; and __fish_seen_subcommand_from delete" -s 4 -d 'IPv4 only'
@@ -542,31 +542,31 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand status" -s 4 -d 'IPv
 complete -c routemesh -n "__fish_routemesh_using_subcommand status" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand status" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -s d -l delay -d 'Time between two looks' -r
-complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -s n -l count -d 'Stop after so many looks' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -s w -l watch -d 'Go on, and show rates by the second'
+complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -s d -l delay -d 'Time between two looks' -r
+complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -s n -l count -d 'Stop after so many looks' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -s w -l watch -d 'Go on, and show rates by the second'
 complete -c routemesh -n "__fish_routemesh_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routemesh -n "__fish_routemesh_using_subcommand outcomes" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand outcomes" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand outcomes" -s a -l all -d 'Show outcomes that never happened too, and what each means'
 complete -c routemesh -n "__fish_routemesh_using_subcommand outcomes" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand outcomes" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand outcomes" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand outcomes" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand outcomes" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand outcomes" -s a -l all -d 'Show outcomes that never happened too, and what each means'
 complete -c routemesh -n "__fish_routemesh_using_subcommand outcomes" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and not __fish_seen_subcommand_from check show schema" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and not __fish_seen_subcommand_from check show schema" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
@@ -593,18 +593,18 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_s
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from check" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from show" -l file -d 'Print what a file means instead' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from show" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from show" -l defaults -d 'Print the built-in default instead'
+complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from show" -l file -d 'Print what a file means instead' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from show" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from show" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from show" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from show" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from show" -l defaults -d 'Print the built-in default instead'
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from schema" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand config; and __fish_seen_subcommand_from schema" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
@@ -628,19 +628,19 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand reload" -s 4 -d 'IPv
 complete -c routemesh -n "__fish_routemesh_using_subcommand reload" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand reload" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_using_subcommand reload" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -l confirm -d 'Take the change back after this time, as 30s, 5m or 1h, unless it is confirmed' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -l dry-run -d 'Print what would change, and change nothing'
-complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -l exit-code -d 'With --dry-run: end with exit code 1 where something would change'
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -l confirm -d 'Take the change back after this time, as 30s, 5m or 1h, unless it is confirmed' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -l dry-run -d 'Print what would change, and change nothing'
+complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -l exit-code -d 'With --dry-run: end with exit code 1 where something would change'
 complete -c routemesh -n "__fish_routemesh_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
@@ -653,48 +653,48 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -s 4 -d 'IP
 complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_using_subcommand confirm" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -l confirm -d 'Take the change back after this time, as 30s, 5m or 1h, unless it is confirmed' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -l dry-run -d 'Print what would change, and change nothing'
-complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -l exit-code -d 'With --dry-run: end with exit code 1 where something would change'
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -l confirm -d 'Take the change back after this time, as 30s, 5m or 1h, unless it is confirmed' -r
 complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -l dry-run -d 'Print what would change, and change nothing'
+complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -l exit-code -d 'With --dry-run: end with exit code 1 where something would change'
 complete -c routemesh -n "__fish_routemesh_using_subcommand rollback" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s c -l config -d 'Configuration file; by default /etc/routemesh/config.toml, or where that is missing, the one built in' -r -F
-complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -l bpffs -d 'Directory in the BPF file system where maps and links are pinned' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
+complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s c -l config -d 'Configuration file; by default /etc/routemesh/config.toml, or where that is missing, the one built in' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -l bpffs -d 'Directory in the BPF file system where maps and links are pinned' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s q -l quiet -d 'Print no word on what went well'
 complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s c -l config -d 'Configuration file; by default /etc/routemesh/config.toml, or where that is missing, the one built in' -r -F
-complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s u -l uplink -d 'Uplink to use in place of the file\'s: INTERFACE or INTERFACE:MODE, MODE one of auto, xdp, xdp-generic, tc; may be given many times' -r
-complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -l bpffs -d 'Directory in the BPF file system where maps and links are pinned' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'
 wide\t'All columns'
 json\t'JSON, on one line'
 yaml\t'YAML'"
-complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -l detach-on-exit -d 'Take everything out of the kernel at the end, instead of leaving it to forward'
-complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -l bpf-log -d 'Have the kernel programs log what should not happen; costs some speed'
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s c -l config -d 'Configuration file; by default /etc/routemesh/config.toml, or where that is missing, the one built in' -r -F
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s u -l uplink -d 'Uplink to use in place of the file\'s: INTERFACE or INTERFACE:MODE, MODE one of auto, xdp, xdp-generic, tc; may be given many times' -r
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -l bpffs -d 'Directory in the BPF file system where maps and links are pinned' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s j -l json -d 'Print JSON: short for `-o json`'
 complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s p -l pretty -d 'Print JSON on many lines, indented'
 complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -l detach-on-exit -d 'Take everything out of the kernel at the end, instead of leaving it to forward'
+complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -l bpf-log -d 'Have the kernel programs log what should not happen; costs some speed'
 complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routemesh -n "__fish_routemesh_using_subcommand completions" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand completions" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'

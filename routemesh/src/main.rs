@@ -1,9 +1,9 @@
 //! One binary: the daemon and its clients.
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser};
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use routemesh::cli;
 
 const AFTER_HELP: &str = "\
@@ -18,18 +18,22 @@ Exit codes: 0 done, 1 failed, 2 usage or bad configuration, 3 daemon not reachab
     name = "routemesh",
     version,
     infer_subcommands = true,
+    subcommand_required = true,
     arg_required_else_help = true,
     after_long_help = AFTER_HELP
 )]
 struct Arguments {
     #[command(flatten)]
     global: cli::Global,
-    #[command(subcommand)]
-    object: cli::Object,
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let done = match parse(&words) {
+        Ok((Arguments { global }, object)) => cli::run(&global, &object, command),
+        Err(error) => error.exit(),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if cli::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -39,21 +43,62 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<()> {
-    cli::run(&arguments.global, &arguments.object, Arguments::command())
+fn parse(words: &[OsString]) -> Result<(Arguments, cli::Object), clap::Error> {
+    let mut command = words
+        .get(1)
+        .and_then(|word| alone(word.to_str()?))
+        .unwrap_or_else(command);
+    let read = |matches: &ArgMatches| {
+        Ok((
+            Arguments::from_arg_matches(matches)?,
+            cli::Object::from_arg_matches(matches)?,
+        ))
+    };
+    let matches = command.try_get_matches_from_mut(words)?;
+    read(&matches).map_err(|error: clap::Error| error.format(&mut command))
+}
+
+/// The whole command line's definition.
+fn command() -> Command {
+    cli::Object::augment_subcommands(Arguments::command())
+}
+
+/// The definition with no other object than the one that is named. Every object takes the options
+/// of all, and to give them to twenty takes longer than the rest of a short command.
+fn alone(name: &str) -> Option<Command> {
+    let objects = cli::Object::augment_subcommands(Command::new(""));
+    let object = objects.find_subcommand(name)?;
+    Some(Arguments::command().subcommand(object.clone()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<Arguments, clap::Error> {
-        Arguments::try_parse_from(line.split(' '))
+    fn parsed(line: &str) -> Result<(Arguments, cli::Object), clap::Error> {
+        parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]
     fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn an_object_alone_is_what_it_is_among_the_others() {
+        let mut all = command();
+        all.build();
+        for object in all.get_subcommands_mut() {
+            let name = object.get_name().to_owned();
+            let Some(mut alone) = alone(&name) else {
+                assert_eq!(name, "help");
+                continue;
+            };
+            alone.build();
+            let alone = alone.find_subcommand_mut(&name).unwrap();
+            let helps = [alone, object].map(|found| found.render_long_help().to_string());
+            assert_eq!(helps[0], helps[1]);
+        }
     }
 
     #[test]
@@ -67,7 +112,7 @@ mod tests {
             "routemesh stats --watch -d 0.5 -n 3",
             "routemesh -o yaml config show --defaults",
         ] {
-            parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            parsed(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
     }
 
@@ -82,7 +127,7 @@ mod tests {
             "routemesh route list --source bgp",
             "routemesh route get nowhere",
         ] {
-            let error = parse(line).expect_err(line);
+            let error = parsed(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");
         }
     }

@@ -4,27 +4,15 @@ use std::{
     io,
     net::IpAddr,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use http_body_util::{BodyExt, Full};
-use hyper::{
-    Method, Request, StatusCode,
-    body::Bytes,
-    client::conn::http1,
-    header::{CONTENT_TYPE, HOST},
-};
-use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{net::UnixStream, runtime::Runtime};
 
 use super::{
     Applied, Apply, Changed, Checked, ConfigText, Confirmed, Endpoint, Error, Link, OutcomeCount,
     Reloaded, Route, RouteBatch, Status, Terms,
+    exchange::{self, Answer, Method},
 };
-
-/// Longest wait for an answer: the largest batch takes a second or two.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why there is no answer, or not the one hoped for.
 #[derive(Debug, thiserror::Error)]
@@ -63,22 +51,15 @@ pub enum ClientError {
 #[derive(Debug)]
 pub struct Client {
     socket: PathBuf,
-    runtime: Runtime,
 }
 
 impl Client {
     /// A client of the daemon at `socket`; nothing is sent yet.
-    ///
-    /// # Errors
-    /// When the process is out of file descriptors.
-    pub fn new(socket: &Path) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        Ok(Self {
+    #[must_use]
+    pub fn new(socket: &Path) -> Self {
+        Self {
             socket: socket.to_owned(),
-            runtime,
-        })
+        }
     }
 
     /// The state of the daemon.
@@ -110,7 +91,7 @@ impl Client {
     /// # Errors
     /// The edit that is to blame; nothing was changed.
     pub fn edit_routes(&self, batch: &RouteBatch) -> Result<Applied, ClientError> {
-        self.post("/v1/routes", json(batch)?)
+        self.post("/v1/routes", &json(batch)?)
     }
 
     /// Removes the routes that clients added.
@@ -118,7 +99,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn flush_routes(&self) -> Result<Applied, ClientError> {
-        self.post("/v1/routes/flush", Vec::new())
+        self.post("/v1/routes/flush", &[])
     }
 
     /// The containers learnt.
@@ -150,8 +131,8 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn config(&self) -> Result<String, ClientError> {
-        let answer = self.ask(Method::GET, "/v1/config", Vec::new())?;
-        String::from_utf8(answer.into()).map_err(|error| garbled("/v1/config", &error))
+        let answer = self.ask(&Method::Get, "/v1/config", &[])?;
+        String::from_utf8(answer).map_err(|error| garbled("/v1/config", &error))
     }
 
     /// Has the daemon check a configuration against its host.
@@ -159,7 +140,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn check_config(&self, config: &ConfigText) -> Result<Checked, ClientError> {
-        self.post("/v1/config/check", json(config)?)
+        self.post("/v1/config/check", &json(config)?)
     }
 
     /// Has the daemon read its configuration file again.
@@ -167,7 +148,7 @@ impl Client {
     /// # Errors
     /// What is wrong with the file; nothing was changed.
     pub fn reload(&self) -> Result<Reloaded, ClientError> {
-        self.post("/v1/reload", Vec::new())
+        self.post("/v1/reload", &[])
     }
 
     /// Has the daemon put a configuration in force, or say what that would change.
@@ -175,7 +156,7 @@ impl Client {
     /// # Errors
     /// What is wrong with it, or in the way; nothing was changed.
     pub fn apply(&self, apply: &Apply) -> Result<Changed, ClientError> {
-        self.post("/v1/apply", json(apply)?)
+        self.post("/v1/apply", &json(apply)?)
     }
 
     /// Has the daemon keep the change that awaits its confirmation.
@@ -183,7 +164,7 @@ impl Client {
     /// # Errors
     /// [`super::ErrorKind::NotFound`] when none does.
     pub fn confirm(&self) -> Result<Confirmed, ClientError> {
-        self.post("/v1/confirm", Vec::new())
+        self.post("/v1/confirm", &[])
     }
 
     /// Has the daemon put the configuration of before in force.
@@ -191,79 +172,29 @@ impl Client {
     /// # Errors
     /// [`super::ErrorKind::NotFound`] when there is none.
     pub fn rollback(&self, terms: Terms) -> Result<Changed, ClientError> {
-        self.post("/v1/rollback", json(&terms)?)
+        self.post("/v1/rollback", &json(&terms)?)
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        let answer = self.ask(Method::GET, path, Vec::new())?;
+        let answer = self.ask(&Method::Get, path, &[])?;
         serde_json::from_slice(&answer).map_err(|error| garbled(path, &error))
     }
 
-    fn post<T: DeserializeOwned>(&self, path: &str, body: Vec<u8>) -> Result<T, ClientError> {
-        let answer = self.ask(Method::POST, path, body)?;
+    fn post<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, ClientError> {
+        let answer = self.ask(&Method::Post, path, body)?;
         serde_json::from_slice(&answer).map_err(|error| garbled(path, &error))
     }
 
-    fn ask(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Bytes, ClientError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, "routemesh")
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| garbled(path, &error))?;
-        self.runtime.block_on(async {
-            let stream = self.connect().await?;
-            tokio::time::timeout(ANSWER_TIMEOUT, exchange(stream, request))
-                .await
-                .map_err(|_| garbled(path, &"no answer within a minute"))?
-                .map_err(|failure| match failure {
-                    Exchange::Http(error) => garbled(path, &error),
-                    Exchange::Refused(status, body) => refusal(path, status, &body),
-                })
-        })
-    }
-
-    async fn connect(&self) -> Result<UnixStream, ClientError> {
-        UnixStream::connect(&self.socket).await.map_err(|reason| {
-            let socket = self.socket.clone();
-            if reason.kind() == io::ErrorKind::PermissionDenied {
-                ClientError::NotPermitted { socket }
-            } else {
-                ClientError::Unreachable { socket, reason }
-            }
-        })
+    fn ask(&self, method: &Method, path: &str, body: &[u8]) -> Result<Vec<u8>, ClientError> {
+        let Answer { status, body } = exchange::ask(&self.socket, method, path, body)?;
+        match status {
+            200..300 => Ok(body),
+            _ => Err(refusal(path, status, &body)),
+        }
     }
 }
 
-/// How an exchange of one request can fail.
-enum Exchange {
-    Http(hyper::Error),
-    Refused(StatusCode, Bytes),
-}
-
-impl From<hyper::Error> for Exchange {
-    fn from(error: hyper::Error) -> Self {
-        Self::Http(error)
-    }
-}
-
-async fn exchange(stream: UnixStream, request: Request<Full<Bytes>>) -> Result<Bytes, Exchange> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // Ends by itself when the answer is read and the sender gone; what it has to say of errors,
-    // the sender says too.
-    tokio::spawn(connection);
-    let response = sender.send_request(request).await?;
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    if status.is_success() {
-        Ok(body)
-    } else {
-        Err(Exchange::Refused(status, body))
-    }
-}
-
-fn refusal(path: &str, status: StatusCode, body: &[u8]) -> ClientError {
+fn refusal(path: &str, status: u16, body: &[u8]) -> ClientError {
     serde_json::from_slice::<Error>(body).map_or_else(
         |_| garbled(path, &format!("answered {status}, and no reason")),
         ClientError::Refused,

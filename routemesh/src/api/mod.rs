@@ -28,6 +28,7 @@ mod change;
 mod client;
 mod control;
 mod error;
+mod exchange;
 pub mod metrics;
 
 use std::{fmt, net::IpAddr};

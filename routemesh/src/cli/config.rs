@@ -24,6 +24,7 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Verb {
     /// Say what is wrong with a file; on this host too, where the daemon answers
     Check {

@@ -18,7 +18,7 @@ use crate::{
 /// Variables that say what to log, the first that is set.
 const LOG_VARIABLES: [&str; 2] = ["ROUTEMESH_LOG", "RUST_LOG"];
 
-/// Options of the daemon.
+// Options of the daemon.
 #[derive(Args, Debug)]
 pub struct Arguments {
     /// Configuration file; by default /etc/routemesh/config.toml, or where that is missing, the

@@ -8,7 +8,7 @@ use clap::Args;
 use super::failure::Usage;
 use crate::{api::Client, datapath, store};
 
-/// Where programs and maps are pinned.
+// Where programs and maps are pinned.
 #[derive(Args, Debug)]
 pub(super) struct Bpffs {
     /// Directory in the BPF file system where maps and links are pinned
@@ -22,7 +22,7 @@ pub(super) struct Bpffs {
     pub directory: PathBuf,
 }
 
-/// What to detach.
+// What to detach.
 #[derive(Args, Debug)]
 pub struct Arguments {
     /// Everything: programs, maps and links, from all interfaces
@@ -54,6 +54,6 @@ pub(super) fn run(socket: &Path, quiet: bool, arguments: &Arguments) -> Result<(
 
 /// The daemon that answers, if one does.
 fn running(socket: &Path) -> Option<u32> {
-    let status = Client::new(socket).ok()?.status().ok()?;
+    let status = Client::new(socket).status().ok()?;
     Some(status.pid)
 }

@@ -21,7 +21,7 @@ mod status;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Command, Subcommand};
 
 use crate::{
@@ -33,7 +33,8 @@ pub use failure::{Usage, exit_code};
 pub use output::is_broken_pipe;
 use output::{Format, Output};
 
-// Flags that every command takes. (A doc comment here would become the help of each command.)
+// Flags that every command takes. (A doc comment on such a type would become the help of each
+// command that has it.)
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Global {
@@ -74,8 +75,9 @@ pub struct Global {
     quiet: bool,
 }
 
-/// The objects of the command line.
+// The objects of the command line. Only the one that is used is built.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub enum Object {
     /// Forward packets: attach the programs and keep them in step, until told to end
     Daemon(daemon::Arguments),
@@ -127,30 +129,30 @@ pub enum Object {
     },
 }
 
-/// Runs one command. `command` is the whole command line's definition.
+/// Runs one command. `command` makes the whole command line's definition.
 ///
 /// # Errors
 /// What went wrong; [`exit_code`] tells which number the shell is to see.
-pub fn run(global: &Global, object: &Object, command: Command) -> Result<()> {
+pub fn run(global: &Global, object: &Object, command: fn() -> Command) -> Result<()> {
     let session = || Session::new(global);
     match object {
         Object::Daemon(arguments) => daemon::run(&global.socket, arguments),
         Object::Detach(arguments) => detach::run(&global.socket, global.quiet, arguments),
-        Object::Route(arguments) => route::run(&session()?, arguments),
-        Object::Endpoint(_) => endpoint::run(&session()?),
-        Object::Link(_) => link::run(&session()?),
-        Object::Status => status::run(&session()?),
-        Object::Stats(arguments) => stats::run(&session()?, arguments),
-        Object::Outcomes(arguments) => outcomes::run(&session()?, arguments),
-        Object::Config(arguments) => config::run(&session()?, arguments),
-        Object::Reload => reload::run(&session()?),
-        Object::Apply(arguments) => apply::run(&session()?, arguments),
-        Object::Confirm => apply::confirm(&session()?),
-        Object::Rollback(arguments) => apply::rollback(&session()?, arguments),
-        Object::Doctor(arguments) => doctor::run(&session()?, arguments),
+        Object::Route(arguments) => route::run(&session(), arguments),
+        Object::Endpoint(_) => endpoint::run(&session()),
+        Object::Link(_) => link::run(&session()),
+        Object::Status => status::run(&session()),
+        Object::Stats(arguments) => stats::run(&session(), arguments),
+        Object::Outcomes(arguments) => outcomes::run(&session(), arguments),
+        Object::Config(arguments) => config::run(&session(), arguments),
+        Object::Reload => reload::run(&session()),
+        Object::Apply(arguments) => apply::run(&session(), arguments),
+        Object::Confirm => apply::confirm(&session()),
+        Object::Rollback(arguments) => apply::rollback(&session(), arguments),
+        Object::Doctor(arguments) => doctor::run(&session(), arguments),
         Object::Guard(arguments) => daemon::guard(&global.socket, arguments),
-        Object::Completions { shell } => docs::completions(*shell, command),
-        Object::Docs { directory } => docs::write(directory, command),
+        Object::Completions { shell } => docs::completions(*shell, command()),
+        Object::Docs { directory } => docs::write(directory, command()),
     }
 }
 
@@ -162,21 +164,21 @@ struct Session {
 }
 
 impl Session {
-    fn new(global: &Global) -> Result<Self> {
+    fn new(global: &Global) -> Self {
         let format = if global.json {
             Format::Json
         } else {
             global.output
         };
-        Ok(Self {
-            client: Client::new(&global.socket).context("start the client")?,
+        Self {
+            client: Client::new(&global.socket),
             output: Output::new(format, global.pretty, global.quiet),
             ipv6: match (global.ipv4, global.ipv6) {
                 (true, _) => Some(false),
                 (_, true) => Some(true),
                 _ => None,
             },
-        })
+        }
     }
 
     /// Whether `prefix` is of the family asked for.

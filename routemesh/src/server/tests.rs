@@ -94,7 +94,7 @@ fn a_hundred_thousand_edits_are_one_request() {
 #[test]
 fn a_daemon_that_is_not_there_is_unreachable() {
     let directory = tempfile::tempdir().unwrap();
-    let client = Client::new(&directory.path().join("none.sock")).unwrap();
+    let client = Client::new(&directory.path().join("none.sock"));
     let error = client.status().unwrap_err();
     assert!(matches!(error, ClientError::Unreachable { .. }), "{error}");
 }
@@ -330,7 +330,7 @@ impl Server {
     }
 
     fn client(&self) -> Client {
-        Client::new(&socket(self.directory.path())).unwrap()
+        Client::new(&socket(self.directory.path()))
     }
 }
 

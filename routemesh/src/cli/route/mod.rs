@@ -23,6 +23,7 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 enum Verb {
     /// List routes (the default)
     #[command(visible_aliases = ["show", "ls"])]
