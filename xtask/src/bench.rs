@@ -5,10 +5,7 @@ use std::{os::unix::process::CommandExt as _, process::Command};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
-use crate::{
-    build, packages,
-    process::{is_root, target},
-};
+use crate::{packages, process::is_root, release, setup};
 
 /// How to measure.
 #[derive(Args)]
@@ -28,8 +25,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         "the benchmark makes network namespaces and loads BPF programs: run it as root"
     );
     packages::need(packages::LAB)?;
-    build::workspace(&["--release"])?;
-    let program = target()?.join("release/routemesh-bench");
+    setup::run()?;
+    let program = release::build(&["routemesh", "routemesh-tests"])?.join("routemesh-bench");
     // Replaces this process, so that Ctrl-C and the exit status are the benchmark's own.
     let error = Command::new(&program).args(&options.arguments).exec();
     Err(error).with_context(|| format!("run {}", program.display()))

@@ -7,6 +7,7 @@ mod dist;
 mod fuzz;
 mod packages;
 mod process;
+mod release;
 mod run;
 mod setup;
 mod soak;

@@ -1,6 +1,5 @@
 //! `cargo xtask dist`: what users install, a Debian package and a tarball around a static binary.
 
-mod binary;
 mod deb;
 mod licences;
 mod stage;
@@ -19,7 +18,7 @@ use self::stage::Stage;
 use crate::{
     packages,
     process::{output, root, target},
-    setup,
+    release, setup,
 };
 
 /// What to make, and where.
@@ -58,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     };
     let program = match &options.binary {
         Some(program) => program.clone(),
-        None => binary::build()?,
+        None => release::build(&["routemesh"])?.join("routemesh"),
     };
     let folder = match &options.output {
         Some(folder) => folder.clone(),

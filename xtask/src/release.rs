@@ -1,4 +1,5 @@
-//! The program, linked statically: it runs on whatever userland the host has.
+//! Programs as users get them: linked statically, so they run on whatever userland the host has,
+//! and start without the time it takes to link them.
 
 use std::{
     env, fs,
@@ -10,24 +11,26 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::process::{cargo, output, root, succeed, target};
 
-/// Builds the program.
+/// Builds the programs of these packages, `routemesh` among them, and tells the folder they are
+/// in.
 ///
 /// # Errors
 ///
-/// If it does not build, or is not static after all.
-pub(super) fn build() -> Result<PathBuf> {
+/// If one does not build, or `routemesh` is not static after all.
+pub(crate) fn build(packages: &[&str]) -> Result<PathBuf> {
     let platform = format!("{}-unknown-linux-gnu", env::consts::ARCH);
     succeed(
         cargo("build")
-            .args(["--package", "routemesh", "--release", "--locked"])
+            .args(["--release", "--locked"])
+            .args(packages.iter().flat_map(|package| ["--package", package]))
             // Named, although it is this machine's, or build scripts would be static too.
             .args(["--target", &platform])
             .args(["--config", "profile.release.strip = \"symbols\""])
             .env("CARGO_ENCODED_RUSTFLAGS", flags()?.join("\x1f")),
     )?;
-    let program = target()?.join(platform).join("release/routemesh");
-    check(&program)?;
-    Ok(program)
+    let folder = target()?.join(platform).join("release");
+    check(&folder.join("routemesh"))?;
+    Ok(folder)
 }
 
 /// Static, and without the names of this machine's directories, which panics would tell.
