@@ -99,7 +99,7 @@ outcomes! {
     IpOptions = 11, Pass, "ip_options";
     /// An IPv6 hop-by-hop options header, which every router on the way must read.
     HopByHop = 12, Pass, "hop_by_hop";
-    /// Too big for the next hop, and the sender allows fragmentation.
+    /// Too big for the next hop, and the sender allows fragmentation, but it is none that can be cut here: a super-packet, for one.
     NeedsFragmentation = 13, Pass, "needs_fragmentation";
     /// The interface is not set up yet.
     UnknownInterface = 14, Pass, "unknown_interface";
@@ -157,6 +157,8 @@ outcomes! {
     TunnelFragment = 40, Pass, "tunnel_fragment";
     /// A tunnel packet whose VNI or key is not that of the route to its inner source.
     WrongNetwork = 41, Drop, "wrong_network";
+    /// Too big for the next hop, and the sender allows fragmentation: cut in two, and each part comes in and is counted anew.
+    Fragmented = 42, Forward, "fragmented";
 }
 
 const _: () = {

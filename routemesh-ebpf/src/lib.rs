@@ -14,6 +14,7 @@ pub mod tunnel;
 
 pub mod checksum;
 pub mod forward;
+pub mod fragment;
 pub mod icmp;
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub struct Datagram {
 
 /// Of the IPv4 fragment field: do not fragment.
 const DONT_FRAGMENT: u64 = 0x4000;
+/// Of the IPv4 fragment field: more fragments.
+const MORE_FRAGMENTS: u64 = 0x2000;
 /// Of the IPv4 fragment field: more fragments, and the offset.
 const FRAGMENT: u64 = 0x3fff;
 /// Of the IPv4 fragment field: the offset.
@@ -66,11 +68,25 @@ impl Datagram {
         self.fragment & FRAGMENT != 0
     }
 
+    /// Whether it is a fragment that does not end its datagram.
+    #[must_use]
+    #[inline(always)]
+    pub fn earlier_fragment(&self) -> bool {
+        self.fragment & MORE_FRAGMENTS != 0
+    }
+
     /// Whether it is a fragment that does not begin its datagram.
     #[must_use]
     #[inline(always)]
     pub fn later_fragment(&self) -> bool {
         self.fragment & OFFSET != 0
+    }
+
+    /// The fragment field of an IPv4 header: three flags and the offset, in units of eight bytes.
+    #[must_use]
+    #[inline(always)]
+    pub(crate) fn fragment_field(&self) -> u16 {
+        self.fragment as u16
     }
 
     /// DSCP and ECN: type of service, or traffic class.

@@ -9,7 +9,10 @@ pub use network_types::{
     ip::{Ipv4Hdr, Ipv6Hdr},
 };
 
-use crate::icmp::{ICMP_QUOTE, ICMPV6_QUOTE};
+use crate::{
+    fragment::SUM_BLOCK,
+    icmp::{ICMP_QUOTE, ICMPV6_QUOTE},
+};
 
 /// A type that packet bytes may be read as.
 ///
@@ -43,6 +46,7 @@ wire! {
     [u8; 2] = 2;
     [u8; 4] = 4;
     [u8; 20] = 20;
+    [u8; SUM_BLOCK] = 512;
     [u8; ICMP_QUOTE] = 548;
     [u8; ICMPV6_QUOTE] = 1232;
 }

@@ -103,7 +103,7 @@ impl Scene {
     /// at what became of all.
     fn withstands(&self, injector: &Injector, frames: &[Vec<u8>], hook: &str) {
         let (before, process) = (self.counted(hook).unwrap(), self.a.pid());
-        let uncounted = || Ok(self.received(hook)? - self.counted(hook)?);
+        let uncounted = || Ok(self.received(hook)? + self.parts(hook)? - self.counted(hook)?);
         let uncounted_before = settled(uncounted).unwrap();
         let sides = [&self.pair.a, &self.pair.b];
         let captures = sides.map(|side| Capture::start(&side.container).unwrap());
@@ -137,6 +137,11 @@ impl Scene {
         }
         let ports = [side.container.port(), self.streaming[0].port()];
         ports.iter().map(|port| received(&side.host, port)).sum()
+    }
+
+    /// Parts of packets that were cut in two there, which came in anew.
+    fn parts(&self, hook: &str) -> Result<i64> {
+        Ok(2 * self.a.packets(hook, "fragmented")? as i64)
     }
 
     /// Packets that ended in any outcome there.

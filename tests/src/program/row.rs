@@ -117,6 +117,25 @@ impl Row {
         self
     }
 
+    /// Cut in two: a copy comes in anew as the first part, and after it `rest`.
+    #[must_use]
+    pub fn cut(mut self, rest: Vec<u8>) -> Self {
+        self.fate = Fate {
+            outcome: Outcome::Fragmented,
+            decision: Decision::Redirect,
+            frame: rest,
+            route: None,
+        };
+        self
+    }
+
+    /// What follows the IP packet in the frame is cut off.
+    #[must_use]
+    pub fn trimmed(mut self) -> Self {
+        self.fate.frame.truncate(ETHERNET + ip_length(&self.frame));
+        self
+    }
+
     fn with_old_macs(&self) -> Vec<u8> {
         let mac = |at: usize| std::array::from_fn(|index| self.frame[at + index]);
         expected_forward(&self.frame, mac(6), mac(0))

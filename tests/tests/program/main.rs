@@ -5,6 +5,7 @@
 
 mod budget;
 mod forward;
+mod fragments;
 mod interfaces;
 mod pass;
 mod refuse;

@@ -168,30 +168,6 @@ fn undivided(f: Roles, packet: Packet) -> Packet {
 }
 
 #[test]
-fn what_may_be_fragmented_is_left_to_the_stack() {
-    in_rig(|rig| {
-        let big = outbound(V4, V4.narrow()).payload_of(1400);
-        let stream = outbound(V4, V4.narrow()).tcp(1, 2).payload_of(2900);
-        let later = outbound(V4, V4.narrow())
-            .fragment(1480, true)
-            .payload_of(1400);
-        let delivered = inbound(V4, V4.narrow_container()).payload_of(1400);
-        run_all(
-            rig,
-            &[
-                Row::from_container("too big", &big).ends(Outcome::NeedsFragmentation),
-                Row::from_container("segments too big", &stream)
-                    .segment(1361)
-                    .ends(Outcome::NeedsFragmentation),
-                Row::from_container("a fragment too big", &later).ends(Outcome::NeedsFragmentation),
-                Row::from_wire("too big for a container", &delivered)
-                    .ends(Outcome::NeedsFragmentation),
-            ],
-        );
-    });
-}
-
-#[test]
 fn no_error_is_sent_about_an_error() {
     in_rig(|rig| {
         for f in FAMILIES {

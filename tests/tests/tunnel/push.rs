@@ -199,18 +199,21 @@ fn a_packet_too_big_for_the_tunnel_is_answered_with_the_inner_mtu() {
 }
 
 #[test]
-fn a_packet_too_big_that_may_be_fragmented_is_left_to_the_stack() {
+fn a_packet_too_big_that_may_be_fragmented_is_cut_in_two() {
     in_rig(|rig| {
         fill(rig);
-        let way = Way::new(VXLAN, V4);
-        let frame = outbound(way, V4).payload_of(way.mtu()).build();
-        let left = |outcome| Fate::left(outcome, frame.clone());
-        let counted = left(Outcome::NeedsFragmentation);
-        let at_port = left(Outcome::HandedUp);
-        let row = Row::new("may be fragmented", frame.clone())
-            .at(&[Place::Docker], &counted)
-            .at(&[Place::Port], &at_port);
-        run_all(rig, &[row]);
+        let mut rows = Vec::new();
+        for way in ways() {
+            let first = (way.mtu() - 20) / 8 * 8;
+            let frame = outbound(way, V4).payload_of(way.mtu()).build();
+            let rest = outbound(way, V4)
+                .transport(Transport::Bare(17))
+                .payload(&frame[34 + first..])
+                .fragment(first as u16, false);
+            let row = Row::new(format!("{way:?}"), frame);
+            rows.push(row.at(&CONTAINERS, &Fate::cut(rest.build())));
+        }
+        run_all(rig, &rows);
     });
 }
 

@@ -54,6 +54,17 @@ impl Fate {
         }
     }
 
+    /// Cut in two, of which these bytes are left and come in anew.
+    pub(super) fn cut(frame: impl Into<Vec<u8>>) -> Self {
+        Self {
+            outcome: Outcome::Fragmented,
+            decision: Decision::Redirect,
+            frame: frame.into(),
+            route: None,
+            any_port: None,
+        }
+    }
+
     /// Counted by a route.
     pub(super) fn on(mut self, counter: u32, bytes: usize) -> Self {
         self.route = Some((counter, bytes));

@@ -4,12 +4,15 @@
     reason = "context fields and helpers are reached through the kernel's pointers"
 )]
 
+use core::ptr;
+
 use aya_ebpf::{
     bindings::{bpf_redir_neigh, bpf_redir_neigh__bindgen_ty_1},
     helpers::generated::{
-        bpf_csum_update, bpf_l4_csum_replace, bpf_redirect, bpf_redirect_neigh, bpf_redirect_peer,
-        bpf_skb_adjust_room, bpf_skb_change_proto, bpf_skb_change_tail, bpf_skb_change_type,
-        bpf_skb_pull_data, bpf_xdp_adjust_head,
+        bpf_clone_redirect, bpf_csum_diff, bpf_csum_update, bpf_l4_csum_replace, bpf_redirect,
+        bpf_redirect_neigh, bpf_redirect_peer, bpf_skb_adjust_room, bpf_skb_change_proto,
+        bpf_skb_change_tail, bpf_skb_change_type, bpf_skb_load_bytes, bpf_skb_pull_data,
+        bpf_skb_store_bytes, bpf_xdp_adjust_head,
     },
     programs::{TcContext, XdpContext},
 };
@@ -18,7 +21,7 @@ use routemesh_common::{Family, Outcome};
 use routemesh_ebpf::{
     packet::{Packet, Resize},
     tunnel::Room,
-    wire::{Address, ETH_LEN, EtherType, IPV4_LEN, IPV6_LEN, IpProto},
+    wire::{Address, ETH_LEN, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Wire},
 };
 
 const AF_INET: u32 = 2;
@@ -29,6 +32,8 @@ const TC_ACT_REDIRECT: i64 = 7;
 const INGRESS: u64 = 1;
 /// What parsing and forwarding look at: Ethernet, IPv6, and the start of TCP.
 const HEADERS: u32 = (ETH_LEN + IPV6_LEN + 20) as u32;
+/// `BPF_ADJ_ROOM_NET`: room is made behind the IP header.
+const ADJ_ROOM_NET: u32 = 0;
 /// `BPF_ADJ_ROOM_MAC`: room is made behind the Ethernet header.
 const ADJ_ROOM_MAC: u32 = 1;
 // `BPF_F_ADJ_ROOM_*` of linux/bpf.h.
@@ -173,6 +178,64 @@ impl Tc {
         self.adjust(length as i32, 0)
     }
 
+    /// Opens `length` bytes behind the IP header, or takes as many away.
+    #[inline(always)]
+    pub(crate) fn resize_payload(&mut self, length: i32) -> Result<(), Outcome> {
+        // SAFETY: as in `pull`.
+        done(unsafe { bpf_skb_adjust_room(self.0.skb.skb, length, ADJ_ROOM_NET, 0) })
+    }
+
+    /// Copies bytes of the frame.
+    #[inline(always)]
+    pub(crate) fn load<const N: usize>(&self, at: usize) -> Result<[u64; N], Outcome> {
+        let mut bytes = [0; N];
+        let to = (&raw mut bytes).cast();
+        let length = size_of::<[u64; N]>() as u32;
+        // SAFETY: the kernel writes as many bytes as there are.
+        done(unsafe { bpf_skb_load_bytes(self.0.skb.skb.cast(), at as u32, to, length) })?;
+        Ok(bytes)
+    }
+
+    /// Puts bytes into the frame.
+    #[inline(always)]
+    pub(crate) fn store<const N: usize>(
+        &mut self,
+        at: usize,
+        bytes: &[u64; N],
+    ) -> Result<(), Outcome> {
+        let from = (&raw const *bytes).cast();
+        let length = size_of::<[u64; N]>() as u32;
+        // SAFETY: the kernel reads as many bytes as there are; as in `pull`.
+        done(unsafe { bpf_skb_store_bytes(self.0.skb.skb, at as u32, from, length, 0) })
+    }
+
+    /// Adds a block of the frame to a sum, in the machine's byte order.
+    #[inline(always)]
+    pub(crate) fn sum<T: Wire>(&self, at: usize, sum: u32) -> Result<u32, Outcome> {
+        let block = &raw const *self.header::<T>(at)?;
+        let length = size_of::<T>() as u32;
+        // SAFETY: reads a block that is there.
+        let sum =
+            unsafe { bpf_csum_diff(ptr::null_mut(), 0, block.cast_mut().cast(), length, sum) };
+        if sum < 0 {
+            Err(Outcome::HelperFailed)
+        } else {
+            Ok(sum as u32)
+        }
+    }
+
+    /// Whether the kernel leaves a checksum of the packet to the network card
+    /// (`CHECKSUM_PARTIAL`). Then it does not change one in its place, as at `at`.
+    #[inline(always)]
+    pub(crate) fn has_pending_sum(&mut self, at: usize) -> Result<bool, Outcome> {
+        let before = u16::from_ne_bytes(*self.header::<[u8; 2]>(at)?);
+        self.replace_sum(at, [0, 0], [0, 1])?;
+        let after = self.header_mut::<[u8; 2]>(at)?;
+        let pending = u16::from_ne_bytes(*after) == before;
+        *after = before.to_ne_bytes();
+        Ok(pending)
+    }
+
     #[inline(always)]
     fn adjust(&mut self, length: i32, flags: u64) -> Result<(), Outcome> {
         // SAFETY: as in `pull`.
@@ -245,6 +308,14 @@ impl Tc {
     pub(crate) fn receive(&mut self, ifindex: u32) -> Result<u32, Outcome> {
         // SAFETY: as in `redirect_peer`.
         sent(unsafe { bpf_redirect(ifindex, INGRESS) })
+    }
+
+    /// Has a copy of the frame come in by the interface that it came in by.
+    #[inline(always)]
+    pub(crate) fn receive_copy(&mut self) -> Result<(), Outcome> {
+        let ifindex = self.ifindex();
+        // SAFETY: moves the packet, which `&mut self` allows.
+        done(unsafe { bpf_clone_redirect(self.0.skb.skb, ifindex, INGRESS) })
     }
 
     /// Sends the packet out of `ifindex` to the neighbour with that address, which the kernel

@@ -15,7 +15,7 @@ use routemesh_ebpf::{
 use crate::{
     count,
     ctx::{Tc, Xdp},
-    maps, reply,
+    fragments, maps, reply,
     routes::Table,
 };
 
@@ -40,11 +40,15 @@ pub(crate) fn tc(tc: &mut Tc, interface: &Interface) -> Result<Sent, Outcome> {
     match route.kind {
         RouteKind::HOST => Err(Outcome::ToHost),
         RouteKind::BLACKHOLE => blackhole(route, &datagram),
-        _ => match forward_tc(tc, &datagram, route, peer) {
+        _ => match fragments::trim(tc, &datagram)
+            .map_err(Stop::End)
+            .and_then(|()| forward_tc(tc, &datagram, route, peer))
+        {
             Err(Stop::Complain(complaint)) => {
                 count::route(route, datagram.length());
                 reply::send(tc, interface, &datagram, Taken { table, route }, complaint)
             }
+            Err(Stop::Divide(mtu)) => fragments::send(tc, &datagram, mtu),
             Err(Stop::End(outcome)) => Err(outcome),
             Ok(sent) => Ok(sent),
         },
@@ -64,7 +68,9 @@ pub(crate) fn xdp(xdp: &mut Xdp, interface: &Interface) -> Result<Sent, Outcome>
         RouteKind::BLACKHOLE => blackhole(route, &datagram),
         RouteKind::DIRECT => {
             let hop = maps::next_hop(route.target)?;
-            if hop.resolved == 0 || datagram.ttl() <= 1 || datagram.length() > hop.mtu {
+            // Of a frame, since it may be the first part of one that was cut.
+            let most = hop.mtu + ETH_LEN as u32;
+            if hop.resolved == 0 || datagram.ttl() <= 1 || xdp.length() > most {
                 return Err(Outcome::HandedUp);
             }
             if hop.clamp_mss == 1 && tunnel::opens(xdp, &datagram).is_some() {
@@ -235,6 +241,8 @@ fn owned(
 pub(crate) enum Stop {
     End(Outcome),
     Complain(Complaint),
+    /// It is to be cut into packets of so many bytes.
+    Divide(u32),
 }
 
 impl From<Outcome> for Stop {
@@ -344,7 +352,7 @@ fn fits(tc: &Tc, datagram: &Datagram, mtu: u32) -> Result<(), Stop> {
     } else if datagram.dont_fragment() {
         Err(Stop::Complain(Complaint::TooBig(mtu)))
     } else {
-        Err(Stop::End(Outcome::NeedsFragmentation))
+        Err(Stop::Divide(mtu))
     }
 }
 
