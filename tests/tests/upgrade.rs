@@ -1,6 +1,7 @@
 //! The daemon is replaced while packets flow both ways, and none is lost or doubled.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::PathBuf,
     sync::{Mutex, PoisonError},
@@ -20,25 +21,18 @@ const LEAST_RATE: f64 = 5_000.0;
 static LOAD: Mutex<()> = Mutex::new(());
 
 #[test]
-fn nothing_is_lost_while_another_program_takes_over() {
-    let scene = Scene::new("tc");
-    let (before, after) = scene.under_load(|a, pair| {
-        // What the programs log is settled before they are verified: with it they are others.
-        for options in [["--bpf-log"].as_slice(), &[], &["--bpf-log"], &[]] {
-            let old = program_length(pair)?;
-            a.set_options(options);
-            a.stop()?;
-            a.resume()?;
-            let new = program_length(pair)?;
-            ensure!(old != new, "the same program of {new} bytes");
-        }
-        Ok(())
-    });
-    assert_eq!(
-        before.maps, after.maps,
-        "the maps are those of the first daemon"
-    );
-    assert!(after.counted >= before.counted + after.sent, "{after:?}");
+fn nothing_is_lost_while_other_builds_take_over_at_tc() {
+    other_builds_take_over("tc");
+}
+
+#[test]
+fn nothing_is_lost_while_other_builds_take_over_at_xdp() {
+    other_builds_take_over("xdp");
+}
+
+#[test]
+fn nothing_is_lost_while_other_builds_take_over_at_generic_xdp() {
+    other_builds_take_over("xdp-generic");
 }
 
 #[test]
@@ -87,6 +81,51 @@ fn nothing_is_lost_while_maps_of_another_build_take_over() {
     });
     assert_ne!(before.maps, after.maps);
     assert!(after.counted >= before.counted + after.sent, "{after:?}");
+}
+
+/// Up to a build with other programs and the same maps, to one whose next hops have another layout,
+/// and down to the build of the beginning: each is compiled from sources of its own.
+fn other_builds_take_over(mode: &str) {
+    let (before, after) = Scene::new(mode).under_load(|a, pair| {
+        for (build, new) in [
+            (Some("routemesh-other-programs"), Other::Programs),
+            (Some("routemesh-other-maps"), Other::Maps),
+            (None, Other::Both),
+            (Some("routemesh-other-programs"), Other::Programs),
+            (None, Other::Programs),
+        ] {
+            let (programs, maps) = (programs(pair)?, pinned_maps(a.bpffs())?);
+            a.set_build(build);
+            a.stop()?;
+            a.resume()?;
+            let version = a.cli_json(&["status"])?["version"].to_string();
+            let other = version.contains("other");
+            ensure!(
+                build.map_or(!other, |build| version.contains(build)),
+                "{version}"
+            );
+            let tags = self::programs(pair)?;
+            ensure!(tags.keys().eq(programs.keys()), "{tags:?} and {programs:?}");
+            let all_new = tags.iter().all(|(hook, tag)| programs[hook] != *tag);
+            ensure!(
+                all_new == (new != Other::Maps),
+                "{build:?}: {programs:?}, {tags:?}"
+            );
+            let same = pinned_maps(a.bpffs())? == maps;
+            ensure!(same == (new == Other::Programs), "{build:?}: {maps:?}");
+        }
+        Ok(())
+    });
+    assert_ne!(before.maps, after.maps);
+    assert!(after.counted >= before.counted + after.sent, "{after:?}");
+}
+
+/// What a build has otherwise than the one before it.
+#[derive(PartialEq)]
+enum Other {
+    Programs,
+    Maps,
+    Both,
 }
 
 /// Two hosts whose containers send to one another, and the daemon of host A.
@@ -167,16 +206,16 @@ fn udp_numbered_between(
     udp_numbered(&from.container, &to.container, address, RATE, meanwhile)
 }
 
-/// Bytes of a tc program on host A, as the verifier left it.
-fn program_length(pair: &Pair) -> Result<u64> {
+/// The programs at the hooks of host A, each as the hash of its instructions.
+fn programs(pair: &Pair) -> Result<BTreeMap<String, String>> {
     let attached = attached(&pair.a.host)?;
-    let mut attached = attached.iter().filter(|(_, what)| what.contains("tc"));
-    let (id, _) = attached.next().context("no program is attached")?;
-    let program = run("bpftool", ["-j", "prog", "show", "id", &id.to_string()])?;
-    let program: serde_json::Value = serde_json::from_str(&program)?;
-    program["bytes_xlated"]
-        .as_u64()
-        .with_context(|| program.to_string())
+    let programs = attached.iter().map(|(id, what)| {
+        let shown = run("bpftool", ["-j", "prog", "show", "id", &id.to_string()])?;
+        let program: serde_json::Value = serde_json::from_str(&shown)?;
+        let tag = program["tag"].as_str().context(shown)?.to_owned();
+        Ok((what.replace(&format!(" {id}"), ""), tag))
+    });
+    programs.collect()
 }
 
 /// Puts a map with values of another size where a map is pinned, as if another build had done so.

@@ -1,6 +1,7 @@
 //! `cargo xtask build`: the eBPF programs, then everything else.
 
 use anyhow::Result;
+use bpf_build::Object;
 use clap::Args;
 
 use crate::{
@@ -27,13 +28,15 @@ impl Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let profile: &[&str] = if options.release { &["--release"] } else { &[] };
-    workspace(profile)
+    workspace(profile).map(drop)
 }
 
-/// Sets up, then builds the eBPF programs and the whole workspace as `arguments` tell cargo.
-pub(crate) fn workspace(arguments: &[&str]) -> Result<()> {
+/// Sets up, then builds the eBPF programs and the whole workspace as `arguments` tell cargo. Returns
+/// where the programs come from.
+pub(crate) fn workspace(arguments: &[&str]) -> Result<Object> {
     let object = setup::run()?;
     let path = bpf_build::object(&object, bpf_build::DATAPATH, &root(), &target()?)?;
     println!("build: eBPF programs in {}", path.display());
-    succeed(cargo("build").arg("--workspace").args(arguments))
+    succeed(cargo("build").arg("--workspace").args(arguments))?;
+    Ok(object)
 }

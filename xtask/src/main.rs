@@ -14,6 +14,7 @@ mod soak;
 mod tally;
 mod test;
 mod tidy;
+mod variant;
 mod vm;
 
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ use crate::{
     build, packages,
     process::{cargo, is_root},
     tally::Tally,
-    vm,
+    variant, vm,
 };
 
 /// Which tests to run.
@@ -43,7 +43,10 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         packages::need(&[packages::LAB, packages::TESTS].concat())?;
     }
     // As the tests want it, so that they need no second build; and with the daemon that they start.
-    build::workspace(&["--all-targets"])?;
+    let object = build::workspace(&["--all-targets"])?;
+    if privileged {
+        variant::build_all(&object)?;
+    }
 
     let start = Instant::now();
     let tally = if options.kernel.is_empty() {

@@ -33,18 +33,22 @@ const BPFFS: &str = "/sys/fs/bpf";
 /// # Errors
 /// When there is none.
 pub fn binary() -> Result<PathBuf> {
-    if let Some(path) = env::var_os("ROUTEMESH_BIN") {
-        return Ok(path.into());
+    match env::var_os("ROUTEMESH_BIN") {
+        Some(path) => Ok(path.into()),
+        None => built("routemesh"),
     }
+}
+
+/// The program of that name above the running one.
+fn built(name: &str) -> Result<PathBuf> {
     let own = env::current_exe()?;
     own.ancestors()
         .skip(1)
-        .map(|folder| folder.join("routemesh"))
+        .map(|folder| folder.join(name))
         .find(|path| path.is_file())
         .with_context(|| {
             format!(
-                "find routemesh above {}: build it with `cargo build --package routemesh`, or use \
-                 `cargo xtask test`, which does",
+                "find {name} above {}: `cargo xtask test` builds it",
                 own.display()
             )
         })
@@ -64,6 +68,8 @@ pub struct Routemesh {
     variables: Vec<(&'static str, String)>,
     /// Options beside those that say where things are.
     options: Vec<&'static str>,
+    /// The build it is of, where not that under test.
+    build: Option<&'static str>,
     /// The kernel call after which it is killed.
     deadly: Option<Call>,
     process: Option<Process>,
@@ -109,6 +115,7 @@ impl Routemesh {
             capabilities: None,
             variables: Vec::new(),
             options: vec!["--detach-on-exit"],
+            build: None,
             deadly: None,
             process: None,
         };
@@ -170,6 +177,12 @@ impl Routemesh {
         self.options = options.to_vec();
     }
 
+    /// Has the daemon be of another build, when it is started next: one of those that `cargo xtask
+    /// test` makes for the tests of upgrades, or none for that under test.
+    pub fn set_build(&mut self, name: Option<&'static str>) {
+        self.build = name;
+    }
+
     /// Has the daemon be killed right after that kernel call, when it is started next; none for
     /// no such call. Wants `strace`.
     pub fn kill_after(&mut self, call: Option<Call>) {
@@ -186,16 +199,17 @@ impl Routemesh {
     }
 
     fn program(&self) -> Result<Command> {
+        let binary = self.build.map_or_else(binary, built)?;
         if let Some(call) = &self.deadly {
-            return Ok(call.deadly(&self.node, &binary()?));
+            return Ok(call.deadly(&self.node, &binary));
         }
         let Some(capabilities) = &self.capabilities else {
-            return Ok(self.node.command(binary()?));
+            return Ok(self.node.command(binary));
         };
         let mut command = self.node.command("setpriv");
         command
             .args(["--bounding-set", capabilities, "--inh-caps", capabilities])
-            .arg(binary()?);
+            .arg(binary);
         Ok(command)
     }
 
