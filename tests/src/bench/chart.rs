@@ -130,6 +130,7 @@ mod tests {
                 column("bare cable", [300.0, 500.0]),
                 column("routemesh tc", [250.0, 250.0]),
             ],
+            note: None,
         });
         let svg = svg(&report);
         assert!(svg.contains("A &amp; B"));

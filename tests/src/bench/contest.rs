@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::interrupt;
 
 use crate::{
+    background::Background,
     goal::GOALS,
     report::{Column, Comparison},
     screen::Screen,
@@ -31,12 +32,16 @@ pub(crate) struct Measure {
     pub(crate) unit: &'static str,
     /// Whether less is better.
     pub(crate) less: bool,
+    /// The row that it belongs to, where that is not the contest's.
+    row: Option<u8>,
 }
 
+/// The row of processor time.
+const PROCESSOR: u8 = 5;
 /// What streams cost.
-pub(crate) const PER_GBIT: &str = "ms of processor per Gbit";
-/// What datagrams cost.
-pub(crate) const PER_PACKET: &str = "ns of processor per packet";
+const PER_GBIT: &str = "ms of processor per Gbit";
+/// What datagrams and frames cost: so many nanoseconds each are as many milliseconds a million.
+const PER_MILLION: &str = "ms of processor per million packets";
 
 impl Measure {
     /// A rate in Gbit/s.
@@ -57,12 +62,29 @@ impl Measure {
         }
     }
 
+    /// Milliseconds of processor time, the whole machine's, for each Gbit.
+    pub(crate) const fn per_gbit(id: &'static str, title: &'static str) -> Self {
+        Self {
+            row: Some(PROCESSOR),
+            ..Self::cost(id, title, PER_GBIT)
+        }
+    }
+
+    /// Milliseconds of processor time, the whole machine's, for a million packets.
+    pub(crate) const fn per_million(id: &'static str, title: &'static str) -> Self {
+        Self {
+            row: Some(PROCESSOR),
+            ..Self::cost(id, title, PER_MILLION)
+        }
+    }
+
     const fn of(id: &'static str, title: &'static str, unit: &'static str) -> Self {
         Self {
             id,
             title,
             unit,
             less: false,
+            row: None,
         }
     }
 }
@@ -92,6 +114,8 @@ pub(crate) struct Contest<'a> {
     pub(crate) measures: Vec<Measure>,
     /// The first is what the others are compared with.
     pub(crate) contenders: Vec<Contender<'a>>,
+    /// What is subtracted from processor time; it is listened to in each round.
+    pub(crate) background: Option<&'a Background>,
 }
 
 impl Contest<'_> {
@@ -109,6 +133,9 @@ impl Contest<'_> {
             if round % 2 == 0 {
                 order.reverse();
             }
+            if let Some(background) = self.background {
+                background.listen(pace.sample)?;
+            }
             for turn in order {
                 interrupt::check()?;
                 let Contender { name, sample } = &mut self.contenders[turn];
@@ -125,6 +152,10 @@ impl Contest<'_> {
             }
         }
         screen.settle();
+        if let Some(background) = self.background {
+            let charged = found.iter_mut().filter(|one| one.row == PROCESSOR);
+            charged.for_each(|one| one.note = Some(background.note()));
+        }
         Ok(found)
     }
 
@@ -136,11 +167,12 @@ impl Contest<'_> {
         let columns: Vec<_> = columns.collect();
         let comparison = |measure: &Measure| Comparison {
             id: measure.id.to_owned(),
-            row: self.row,
+            row: measure.row.unwrap_or(self.row),
             title: measure.title.to_owned(),
             unit: measure.unit.to_owned(),
             less: measure.less,
             columns: columns.clone(),
+            note: None,
         };
         self.measures.iter().map(comparison).collect()
     }
@@ -182,16 +214,12 @@ mod tests {
     fn contest<'a>(mut second: impl FnMut() -> f64 + 'a) -> Contest<'a> {
         Contest {
             row: 1,
-            measures: vec![Measure {
-                id: "test",
-                title: "test",
-                unit: "k/s",
-                less: false,
-            }],
+            measures: vec![Measure::thousands("test", "test")],
             contenders: vec![
                 Contender::new("one", |_| Ok(vec![10.0])),
                 Contender::new("two", move |_| Ok(vec![second()])),
             ],
+            background: None,
         }
     }
 

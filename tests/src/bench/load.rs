@@ -1,14 +1,11 @@
 //! What is sent from container to container, and what it costs the machine.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use routemesh_tests::lab::{tcp_flows, udp_for};
 
-use crate::{contest::Contender, way::Way};
-
-/// Of what the kernel counts processor time in: `USER_HZ`, the same on every machine with Linux.
-const TICK: Duration = Duration::from_millis(10);
+use crate::{background::Background, contest::Contender, way::Way};
 
 /// An address family.
 #[derive(Clone, Copy)]
@@ -22,19 +19,17 @@ pub(crate) enum Family {
 pub(crate) enum Load {
     /// So many TCP streams at once: Gbit/s, and milliseconds of processor time per Gbit.
     Streams(usize, Family),
-    /// UDP datagrams of 64 bytes: thousands a second that the socket got, and nanoseconds of
-    /// processor time for each.
+    /// UDP datagrams of 64 bytes: thousands a second that the socket got, and milliseconds of
+    /// processor time for a million of them.
     Datagrams(Family),
 }
 
 impl Load {
     /// The contender that sends it over a way.
-    pub(crate) fn over(self, way: &Way) -> Contender<'_> {
+    pub(crate) fn over<'a>(self, way: &'a Way, background: &'a Background) -> Contender<'a> {
         Contender::new(way.name, move |time| {
-            let before = busy()?;
-            let rate = self.send(way, time)?;
-            let (all, ours) = (busy()? - before, rate.amount);
-            Ok(vec![rate.figure, all.as_secs_f64() * rate.scale / ours])
+            let (rate, seconds) = background.beyond(|| self.send(way, time))?;
+            Ok(vec![rate.figure, 1e3 * seconds / rate.amount])
         })
     }
 
@@ -48,7 +43,6 @@ impl Load {
                 Ok(Rate {
                     figure: done.gbit_per_second(),
                     amount: done.bytes as f64 * 8.0 / 1e9,
-                    scale: 1e3,
                 })
             }
             Self::Datagrams(family) => {
@@ -57,8 +51,7 @@ impl Load {
                 way.expect(before, arrived as u64)?;
                 Ok(Rate {
                     figure: each_second / 1e3,
-                    amount: arrived,
-                    scale: 1e9,
+                    amount: arrived / 1e6,
                 })
             }
         }
@@ -77,23 +70,6 @@ impl Family {
 /// How fast it went.
 struct Rate {
     figure: f64,
-    /// What the cost is divided by: Gbit or packets.
+    /// What the cost is divided by: Gbit, or millions of packets.
     amount: f64,
-    /// Units of the cost in a second.
-    scale: f64,
-}
-
-/// Time that all processors together were not idle: interrupts and whatever else runs included.
-fn busy() -> Result<Duration> {
-    let text = fs::read_to_string("/proc/stat").context("read /proc/stat")?;
-    let line = text.lines().next().context("/proc/stat is empty")?;
-    let ticks: Vec<u64> = line
-        .split_whitespace()
-        .skip(1)
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .context("read /proc/stat")?;
-    // user, nice, system, idle, iowait, irq, softirq; what guests and hypervisors had is not ours.
-    let busy: u64 = [0, 1, 2, 5, 6].iter().filter_map(|at| ticks.get(*at)).sum();
-    Ok(TICK * u32::try_from(busy).unwrap_or(u32::MAX))
 }

@@ -2,6 +2,7 @@
 //!
 //! Everything is in namespaces of its own; no interface outside of them is touched.
 
+mod background;
 mod chart;
 mod column;
 mod contest;
@@ -81,10 +82,11 @@ impl Options {
 
     fn rows(&self) -> Result<Vec<&'static Row>> {
         for number in &self.rows {
-            let known = ROWS.iter().any(|row| row.number == *number);
+            let known = ROWS.iter().any(|row| row.numbers.contains(number));
             ensure!(known, "there is no row {number}");
         }
-        let wanted = |row: &&Row| self.rows.is_empty() || self.rows.contains(&row.number);
+        let named = |row: &Row| row.numbers.iter().any(|one| self.rows.contains(one));
+        let wanted = |row: &&Row| self.rows.is_empty() || named(row);
         Ok(ROWS.iter().filter(wanted).collect())
     }
 }
@@ -135,10 +137,9 @@ fn measure(options: &Options, screen: &Screen) -> Result<Report> {
     };
     for row in options.rows()? {
         interrupt::check()?;
-        println!("\nRow {}: {}", row.number, row.title);
-        let found = row
-            .measure(&run)
-            .with_context(|| format!("row {}", row.number))?;
+        let name = row.name();
+        println!("\n{name}: {}", row.title);
+        let found = row.measure(&run).context(name)?;
         report.comparisons.extend(found.iter().cloned());
         for comparison in &found {
             print!(

@@ -26,6 +26,10 @@ receiver, frames by checksum and TTL too, and that they came by the way the colu
 counters of the kernel or of the programs. The hosts of `kernel + Docker's iptables` and of all
 columns of routemesh have the chains and rules of `dockerd`; nothing is switched off anywhere
 that users would have on.
+
+Processor time (row 5) is all that the machine's processors were not idle during those very
+transfers, in interrupts too and on whichever processor, less what they were busy while nothing was
+sent, which each round listens to first. Where that was much, its table says so.
 ";
 
 const REPRODUCE: &str = "\
@@ -54,7 +58,9 @@ pub(crate) fn markdown(report: &Report, chart: Option<&str>) -> String {
     page += &goals(report);
     page += &slower(report);
     page += "\n## All figures\n";
-    for comparison in &report.comparisons {
+    let mut comparisons: Vec<_> = report.comparisons.iter().collect();
+    comparisons.sort_by_key(|comparison| comparison.row);
+    for comparison in comparisons {
         page += &table(comparison);
     }
     page + "\n" + REPRODUCE
@@ -130,8 +136,10 @@ fn table(comparison: &Comparison) -> String {
     let rounds = rounds.max().unwrap_or_default();
     let better = if comparison.less { "less" } else { "more" };
     let against = first.unwrap_or_default();
+    let note = comparison.note.as_deref();
+    let note = note.map_or(String::new(), |note| format!(" {note}"));
     let mut text = format!(
-        "\n### {row} · {title}\n\n{unit}, {better} is better; medians of {rounds}.\n\n\
+        "\n### {row} · {title}\n\n{unit}, {better} is better; medians of {rounds}.{note}\n\n\
          | Column | {unit} | of `{against}` |\n|---|--:|---|\n"
     );
     for column in &comparison.columns {

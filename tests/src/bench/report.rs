@@ -33,6 +33,9 @@ pub(crate) struct Comparison {
     pub(crate) less: bool,
     /// The first is what the others are shown as multiples of.
     pub(crate) columns: Vec<Column>,
+    /// What must be known beside the figures, in sentences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
 }
 
 /// A column: the figure of each round.
@@ -141,6 +144,7 @@ mod tests {
                 column("base", &[10.0, 20.0, 40.0]),
                 column("ours", &[11.0, 26.0, 48.0]),
             ],
+            note: None,
         };
         let ratio = comparison.ratio("ours", "base").unwrap();
         assert!((ratio.median - 1.2).abs() < 1e-9, "{ratio:?}");

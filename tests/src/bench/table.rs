@@ -36,6 +36,9 @@ pub(crate) fn comparison(report: &Report, comparison: &Comparison, spread: f64) 
         let (name, figure) = (&column.name, number(figure.median));
         let _ = writeln!(text, "  {name:<33} {figure:>10}  {share}");
     }
+    if let Some(note) = &comparison.note {
+        let _ = writeln!(text, "  {note}");
+    }
     for goal in goals(comparison) {
         if let Some(line) = goal_line(goal, report) {
             let _ = writeln!(text, "  {line}");

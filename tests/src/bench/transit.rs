@@ -9,6 +9,7 @@ use routemesh_tests::lab::{
 };
 
 use crate::{
+    background::Background,
     contest::Contender,
     generator::{Redirect, Sink, Source, interval},
     way::forwarded,
@@ -30,6 +31,9 @@ const VNI: u32 = 100;
 const TRIAL: u32 = 20_000;
 /// Frames of a part of a measurement, of which the fastest counts: less than a time slice.
 const PART: u32 = 16_384;
+/// Frames of a part where processor time counts: the kernel's own time before and after is little
+/// beside what they take.
+const LONG_PART: u32 = 131_072;
 /// Routers and tunnels count down from here.
 const TTL: u8 = 64;
 
@@ -245,22 +249,26 @@ impl Transit {
         self.sink.wait(count.into())
     }
 
-    /// Sends for about `time`, and returns the nanoseconds that a frame took in the fastest part
-    /// of that: what else the machine does can but slow it down.
-    fn flood(&mut self, time: Duration) -> Result<f64> {
+    /// Sends for about `time` so many frames at once, shows each part to `look`, and returns how
+    /// many came in all.
+    fn flood(
+        &mut self,
+        (time, part): (Duration, u32),
+        mut look: impl FnMut(&Arrived),
+    ) -> Result<u64> {
         let before = self.forwarded()?;
-        let (mut fastest, mut arrived) = (f64::INFINITY, 0);
+        let mut arrived = 0;
         let begun = Instant::now();
         while begun.elapsed() < time {
-            let came = self.burst(PART)?;
+            let came = self.burst(part)?;
             // A veth's ring may overflow.
-            let enough = u64::from(PART - PART / 100);
+            let enough = u64::from(part - part / 100);
             ensure!(
                 came.packets >= enough,
-                "{} of {PART} frames came",
+                "{} of {part} frames came",
                 came.packets
             );
-            fastest = fastest.min(interval(&came));
+            look(&came);
             arrived += came.packets;
         }
         let counted = self.forwarded()? - before;
@@ -268,7 +276,7 @@ impl Transit {
             self.is_bare() || counted >= arrived,
             "{arrived} frames came, {counted} by the way that is measured"
         );
-        Ok(fastest)
+        Ok(arrived)
     }
 
     /// Whether there is nobody who counts.
@@ -276,10 +284,25 @@ impl Transit {
         matches!(self.forwarder, Forwarder::Nobody | Forwarder::Redirect(_))
     }
 
-    /// The contender whose figure is nanoseconds a frame.
+    /// The contender whose figure is nanoseconds a frame, in the fastest part: what else the
+    /// machine does can but slow it down.
     pub(crate) fn cost(&mut self) -> Contender<'_> {
         let name = self.name.clone();
-        Contender::new(&name, move |time| Ok(vec![self.flood(time)?]))
+        Contender::new(&name, move |time| {
+            let mut fastest = f64::INFINITY;
+            self.flood((time, PART), |part| fastest = fastest.min(interval(part)))?;
+            Ok(vec![fastest])
+        })
+    }
+
+    /// The contender whose figure is milliseconds of processor time for a million frames.
+    pub(crate) fn charge<'a>(&'a mut self, background: &'a Background) -> Contender<'a> {
+        let name = self.name.clone();
+        Contender::new(&name, move |time| {
+            let flood = || self.flood((time, LONG_PART), |_| ());
+            let (arrived, seconds) = background.beyond(flood)?;
+            Ok(vec![1e9 * seconds / arrived as f64])
+        })
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
         row: 4,
         measures: vec![P50, P99, P999],
         contenders: ways.iter().map(|way| there_and_back(way, count)).collect(),
+        background: None,
     };
     let trips = trips.run(&run.pace, run.screen)?;
     let added = trips.iter().zip(ADDED);
@@ -42,6 +43,7 @@ pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
         row: 4,
         measures: vec![CONNECTIONS],
         contenders: ways.iter().map(connecting).collect(),
+        background: None,
     };
     found.extend(connections.run(&run.pace, run.screen)?);
     Ok(found)

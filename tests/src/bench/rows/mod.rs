@@ -10,7 +10,14 @@ mod tunnel;
 
 use anyhow::Result;
 
-use crate::{contest::Pace, report::Comparison, screen::Screen};
+use crate::{
+    background::Background,
+    contest::{Contest, Measure, Pace},
+    load::Load,
+    report::Comparison,
+    screen::Screen,
+    way::Way,
+};
 
 /// What a row needs to measure.
 pub(crate) struct Run<'a> {
@@ -21,7 +28,8 @@ pub(crate) struct Run<'a> {
 
 /// A row of the benchmark.
 pub(crate) struct Row {
-    pub(crate) number: u8,
+    /// Its number, and those of others whose figures come of the same measurements.
+    pub(crate) numbers: &'static [u8],
     pub(crate) title: &'static str,
     run: fn(&Run) -> Result<Vec<Comparison>>,
 }
@@ -29,43 +37,50 @@ pub(crate) struct Row {
 /// All of them.
 pub(crate) const ROWS: &[Row] = &[
     Row {
-        number: 1,
+        numbers: &[1, 5],
         title: "container to container, two hosts on a cable",
         run: direct::run,
     },
     Row {
-        number: 2,
+        numbers: &[2, 5],
         title: "the same through a tunnel",
         run: tunnel::run,
     },
     Row {
-        number: 3,
+        numbers: &[3, 5],
         title: "frames of 64 bytes on one core",
         run: packets::run,
     },
     Row {
-        number: 4,
+        numbers: &[4],
         title: "round trips, and new connections",
         run: delay::run,
     },
     Row {
-        number: 6,
+        numbers: &[6],
         title: "the programs alone",
         run: programs::run,
     },
     Row {
-        number: 7,
+        numbers: &[7],
         title: "large tables",
         run: scale::run,
     },
     Row {
-        number: 8,
+        numbers: &[8],
         title: "start",
         run: start::run,
     },
 ];
 
 impl Row {
+    /// What it is called, as `Rows 1, 5`.
+    pub(crate) fn name(&self) -> String {
+        let numbers: Vec<_> = self.numbers.iter().map(u8::to_string).collect();
+        let plural = if numbers.len() == 1 { "" } else { "s" };
+        format!("Row{plural} {}", numbers.join(", "))
+    }
+
     /// Measures it.
     ///
     /// # Errors
@@ -73,4 +88,25 @@ impl Row {
     pub(crate) fn measure(&self, run: &Run) -> Result<Vec<Comparison>> {
         (self.run)(run)
     }
+}
+
+/// Sends loads over ways; of each, the rate and what it costs.
+fn compare(
+    run: &Run,
+    row: u8,
+    ways: &[Way],
+    loads: &[(Load, [Measure; 2])],
+) -> Result<Vec<Comparison>> {
+    let mut found = Vec::new();
+    for (load, measures) in loads {
+        let background = Background::default();
+        let contest = Contest {
+            row,
+            measures: measures.to_vec(),
+            contenders: ways.iter().map(|way| load.over(way, &background)).collect(),
+            background: Some(&background),
+        };
+        found.extend(contest.run(&run.pace, run.screen)?);
+    }
+    Ok(found)
 }

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::Run;
 use crate::{
+    background::Background,
     column,
     contest::{Contest, Measure},
     report::{Column, Comparison},
@@ -26,27 +27,47 @@ pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
         Transit::routemesh(column::TC, PLAIN, "tc")?,
         Transit::routemesh(column::XDP, PLAIN, "xdp")?,
     ];
-    let mut found = contest(TRANSIT, &mut transits).run(&run.pace, run.screen)?;
+    let mut found = measure(run, &mut transits, TRANSIT)?;
     let mut wrapped = [
         Transit::dropping(column::DROPPED, WRAPPED)?,
         Transit::kernel(column::KERNEL_VXLAN, WRAPPED, false)?,
         Transit::kernel(column::KERNEL_VXLAN_IPTABLES, WRAPPED, true)?,
         Transit::routemesh(column::VXLAN, WRAPPED, "xdp")?,
     ];
-    found.extend(contest(DECAPSULATE, &mut wrapped).run(&run.pace, run.screen)?);
-    let both = found.into_iter().zip([TRANSIT_COST, DECAPSULATE_COST]);
-    Ok(both
-        .flat_map(|(one, cost)| [rate(&one), beyond_the_source(&one, cost)])
-        .collect())
+    found.extend(measure(run, &mut wrapped, DECAPSULATE)?);
+    Ok(found)
 }
 
-/// Measured is how long a frame takes.
-fn contest(measure: Measure, transits: &mut [Transit]) -> Contest<'_> {
-    Contest {
+/// Frames a second, the time that a frame takes, and what a million cost the machine.
+fn measure(
+    run: &Run,
+    transits: &mut [Transit],
+    [rate_of, time_of, cost_of]: [Measure; 3],
+) -> Result<Vec<Comparison>> {
+    let times = Contest {
         row: 3,
-        measures: vec![measure],
+        measures: vec![rate_of],
         contenders: transits.iter_mut().map(Transit::cost).collect(),
+        background: None,
+    };
+    let mut found = Vec::new();
+    for times in times.run(&run.pace, run.screen)? {
+        found.extend([rate(&times), beyond_the_source(&times, time_of)]);
     }
+    let background = Background::default();
+    let costs = Contest {
+        row: 5,
+        measures: vec![cost_of],
+        contenders: transits
+            .iter_mut()
+            .map(|transit| transit.charge(&background))
+            .collect(),
+        background: Some(&background),
+    };
+    for costs in costs.run(&run.pace, run.screen)? {
+        found.push(beyond_the_source(&costs, cost_of));
+    }
+    Ok(found)
 }
 
 /// Thousands of frames a second, the source's own work included.
@@ -65,7 +86,7 @@ fn rate(times: &Comparison) -> Comparison {
     }
 }
 
-/// How long a frame takes without the source.
+/// What frames take without the source.
 fn beyond_the_source(times: &Comparison, measure: Measure) -> Comparison {
     Comparison {
         id: measure.id.to_owned(),
@@ -77,18 +98,30 @@ fn beyond_the_source(times: &Comparison, measure: Measure) -> Comparison {
     }
 }
 
-const TRANSIT: Measure = Measure::thousands("transit", "64 bytes on one core, from wire to wire");
-const TRANSIT_COST: Measure = Measure::cost(
-    "transit-cost",
-    "64 bytes, from wire to wire: without the source's own work",
-    "ns per frame",
-);
-const DECAPSULATE: Measure = Measure::thousands(
-    "decapsulate",
-    "64 bytes in VXLAN on one core, decapsulated and forwarded",
-);
-const DECAPSULATE_COST: Measure = Measure::cost(
-    "decapsulate-cost",
-    "64 bytes in VXLAN, decapsulated and forwarded: without the source's own work",
-    "ns per frame",
-);
+const TRANSIT: [Measure; 3] = [
+    Measure::thousands("transit", "64 bytes on one core, from wire to wire"),
+    Measure::cost(
+        "transit-cost",
+        "64 bytes, from wire to wire: without the source's own work",
+        "ns per frame",
+    ),
+    Measure::per_million(
+        "transit-processor",
+        "64 bytes, from wire to wire: without the source's own work",
+    ),
+];
+const DECAPSULATE: [Measure; 3] = [
+    Measure::thousands(
+        "decapsulate",
+        "64 bytes in VXLAN on one core, decapsulated and forwarded",
+    ),
+    Measure::cost(
+        "decapsulate-cost",
+        "64 bytes in VXLAN, decapsulated and forwarded: without the source's own work",
+        "ns per frame",
+    ),
+    Measure::per_million(
+        "decapsulate-processor",
+        "64 bytes in VXLAN, decapsulated and forwarded: without the source's own work",
+    ),
+];

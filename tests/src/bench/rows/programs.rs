@@ -102,6 +102,7 @@ fn costs(run: &Run, rig: &Rig, measure: Measure, paths: &[Path]) -> Result<Compa
         row: 6,
         measures: vec![measure],
         contenders,
+        background: None,
     };
     let found = contest.run(&run.pace, run.screen)?;
     let found = found.into_iter().next().context("nothing was measured")?;

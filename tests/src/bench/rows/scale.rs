@@ -59,6 +59,7 @@ fn forwarding(run: &Run) -> Result<Vec<Comparison>> {
             row: 7,
             measures: vec![measure],
             contenders: transits.iter_mut().map(Transit::cost).collect(),
+            background: None,
         };
         for comparison in contest.run(&run.pace, run.screen)? {
             let columns = comparison.beyond(column::DROPPED).context("no base")?;
@@ -304,6 +305,7 @@ pub(super) fn alone(row: u8, measure: Measure, samples: Vec<f64>) -> Comparison 
             name: column::DAEMON.to_owned(),
             samples,
         }],
+        note: None,
     }
 }
 

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
-use super::Run;
+use super::{Run, compare};
 use crate::{
     column,
-    contest::{Contest, Measure, PER_GBIT, PER_PACKET},
+    contest::Measure,
     load::{Family, Load},
     report::Comparison,
     way::Way,
@@ -20,39 +20,29 @@ pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
         Way::tunnel(column::GRE, "gre")?,
         Way::tunnel(column::IPIP, "ipip")?,
     ];
-    let mut found = Vec::new();
-    let loads = [
-        (Load::Streams(1, Family::V4), TCP, TCP_COST),
-        (Load::Datagrams(Family::V4), UDP, UDP_COST),
-        (Load::Streams(1, Family::V6), TCP_V6, TCP_V6_COST),
-    ];
-    let loads = if run.quick { &loads[..2] } else { &loads };
-    for &(load, measure, cost) in loads {
-        let contest = Contest {
-            row: 2,
-            measures: vec![measure, cost],
-            contenders: ways.iter().map(|way| load.over(way)).collect(),
-        };
-        found.extend(contest.run(&run.pace, run.screen)?);
+    let mut found = compare(
+        run,
+        2,
+        &ways,
+        &[
+            (Load::Streams(1, Family::V4), [TCP_1, TCP_1_COST]),
+            (Load::Datagrams(Family::V4), [UDP, UDP_COST]),
+            (Load::Streams(8, Family::V4), [TCP_8, TCP_8_COST]),
+        ],
+    )?;
+    if !run.quick {
+        let v6 = [(Load::Streams(1, Family::V6), [TCP_1_V6, TCP_1_V6_COST])];
+        found.extend(compare(run, 2, &ways, &v6)?);
     }
     Ok(found)
 }
 
-const TCP: Measure = Measure::gbit("tunnel-tcp", "Tunnels, TCP, 1 flow, IPv4");
-const TCP_COST: Measure = Measure::cost(
-    "tunnel-tcp-cost",
-    "Tunnels, TCP, 1 flow, IPv4: cost",
-    PER_GBIT,
-);
+const TCP_1: Measure = Measure::gbit("tunnel-tcp", "Tunnels, TCP, 1 flow, IPv4");
+const TCP_1_COST: Measure = Measure::per_gbit("tunnel-tcp-cost", "Tunnels, TCP, 1 flow, IPv4");
+const TCP_8: Measure = Measure::gbit("tunnel-tcp-8", "Tunnels, TCP, 8 flows, IPv4");
+const TCP_8_COST: Measure = Measure::per_gbit("tunnel-tcp-8-cost", "Tunnels, TCP, 8 flows, IPv4");
 const UDP: Measure = Measure::thousands("tunnel-udp", "Tunnels, UDP, 64 bytes, IPv4");
-const UDP_COST: Measure = Measure::cost(
-    "tunnel-udp-cost",
-    "Tunnels, UDP, 64 bytes, IPv4: cost",
-    PER_PACKET,
-);
-const TCP_V6: Measure = Measure::gbit("tunnel-tcp-ipv6", "Tunnels, TCP, 1 flow, IPv6 in IPv4");
-const TCP_V6_COST: Measure = Measure::cost(
-    "tunnel-tcp-ipv6-cost",
-    "Tunnels, TCP, 1 flow, IPv6 in IPv4: cost",
-    PER_GBIT,
-);
+const UDP_COST: Measure = Measure::per_million("tunnel-udp-cost", "Tunnels, UDP, 64 bytes, IPv4");
+const TCP_1_V6: Measure = Measure::gbit("tunnel-tcp-ipv6", "Tunnels, TCP, 1 flow, IPv6 in IPv4");
+const TCP_1_V6_COST: Measure =
+    Measure::per_gbit("tunnel-tcp-ipv6-cost", "Tunnels, TCP, 1 flow, IPv6 in IPv4");
