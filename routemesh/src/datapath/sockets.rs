@@ -37,11 +37,7 @@ impl Datapath {
 
     fn guard(&mut self, name: &str, root: &Path) -> Result<()> {
         let root = File::open(root)?;
-        let program: &mut CgroupSockAddr = attach::typed(&mut self.ebpf, name)?;
-        match program.load() {
-            Err(ProgramError::AlreadyLoaded) => {}
-            loaded => loaded?,
-        }
+        let program = self.load_socket_program(name)?;
         // A link takes others beside it, and it takes no flags.
         let id = program.attach(root, CgroupAttachMode::Single)?;
         let link: FdLink = program.take_link(id)?.try_into()?;
@@ -50,6 +46,18 @@ impl Datapath {
         link.pin(&pin)
             .with_context(|| format!("pin {}", pin.display()))?;
         Ok(())
+    }
+
+    /// Has the kernel verify one of them, where it has not yet.
+    pub(super) fn load_socket_program(&mut self, name: &str) -> Result<&mut CgroupSockAddr> {
+        let program: &mut CgroupSockAddr = attach::typed(&mut self.ebpf, name)?;
+        match program.load() {
+            Err(ProgramError::AlreadyLoaded) => Ok(program),
+            loaded => {
+                loaded.with_context(|| format!("load program {name}"))?;
+                Ok(program)
+            }
+        }
     }
 
     /// Takes the guard away, where there is one.

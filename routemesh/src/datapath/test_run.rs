@@ -3,7 +3,7 @@
 //! The kernel carries nothing out: a redirect is only named. What it lets a caller say of a
 //! packet's arrival is checked in `net/bpf/test_run.c`, and everything else must be zero.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, Result};
 use aya::{
@@ -106,17 +106,24 @@ impl Datapath {
         })
     }
 
-    /// Instructions the kernel followed to verify the program of `hook`; none before 5.16.
+    /// Instructions the kernel followed to verify each program that there is, by its name; those
+    /// that nothing has needed yet are loaded. None before 5.16.
     ///
     /// # Errors
-    /// When the kernel does not tell.
-    pub fn verified_instructions(&self, hook: Hook) -> Result<Option<u32>> {
-        let info = match hook {
-            Hook::Tc => typed::<&SchedClassifier>(&self.ebpf, programs::TC)?.info(),
-            Hook::Xdp | Hook::XdpGeneric => typed::<&Xdp>(&self.ebpf, programs::XDP)?.info(),
+    /// When the kernel refuses a program, or does not tell.
+    pub fn verified_instructions(&mut self) -> Result<BTreeMap<String, Option<u32>>> {
+        self.load_program(Hook::Tc)?;
+        self.load_program(Hook::Xdp)?;
+        for name in programs::SOCKETS {
+            self.load_socket_program(name)?;
+        }
+        let ask = |(name, program): (&str, &Program)| {
+            let info = program
+                .info()
+                .with_context(|| format!("ask about program {name}"))?;
+            Ok((name.to_owned(), info.verified_instruction_count()))
         };
-        let info = info.with_context(|| format!("ask about the {} program", hook.name()))?;
-        Ok(info.verified_instruction_count())
+        self.ebpf.programs().map(ask).collect()
     }
 }
 

@@ -9,8 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use routemesh::datapath::Hook;
-use routemesh_common::Outcome;
+use routemesh_common::{Outcome, programs};
 use routemesh_tests::{
     packet::{HOST_A_MAC, Packet, STRANGER_MAC},
     program::{
@@ -113,16 +112,14 @@ fn costs(run: &Run, rig: &Rig, measure: Measure, paths: &[Path]) -> Result<Compa
 }
 
 /// What verifying the programs takes the kernel.
-fn verified(rig: &Rig) -> Result<Comparison> {
-    let column = |name: &str, hook| -> Result<Column> {
-        let followed = rig.datapath.verified_instructions(hook)?;
-        Ok(Column {
-            name: name.to_owned(),
-            samples: followed.map(f64::from).into_iter().collect(),
-        })
+fn verified(rig: &mut Rig) -> Result<Comparison> {
+    let followed = rig.datapath.verified_instructions()?;
+    let column = |name: &str| Column {
+        name: name.to_owned(),
+        samples: followed[name].map(f64::from).into_iter().collect(),
     };
     Ok(Comparison {
-        columns: vec![column("rm_xdp", Hook::Xdp)?, column("rm_tc", Hook::Tc)?],
+        columns: vec![column(programs::XDP), column(programs::TC)],
         ..alone(6, VERIFIED, Vec::new())
     })
 }
