@@ -34,6 +34,7 @@ fn the_package_is_installed_started_upgraded_and_purged() {
     scene.starts_with_three_capabilities();
     scene.reloads_what_is_good_and_refuses_what_is_not();
     scene.forwards_while_a_hung_daemon_is_replaced();
+    scene.takes_a_change_back_while_it_is_stopped();
     scene.forwards_while_it_is_upgraded(&new);
     scene.is_gone_when_purged();
 }
@@ -153,6 +154,32 @@ impl Scene {
             self.another_daemon_after(&hung)
         });
         assert_ne!(machine.property(UNIT, "NRestarts").unwrap(), "0");
+    }
+
+    fn takes_a_change_back_while_it_is_stopped(&self) {
+        let machine = &self.machine;
+        let config = self.pair.a.config("tc", &self.pair.b);
+        let (without_routes, _) = config.split_once("[[route]]").unwrap();
+        machine.write("/run/other.toml", without_routes).unwrap();
+        machine
+            .run(["routemesh", "apply", "/run/other.toml", "--confirm", "10s"])
+            .unwrap();
+        machine.run(["systemctl", "stop", UNIT]).unwrap();
+        assert_eq!(machine.property(UNIT, "ActiveState").unwrap(), "inactive");
+        self.pings().unwrap_err();
+        assert!(machine.has(&format!("{CONFIG}.unconfirmed")).unwrap());
+        eventually("the routes to be back", 2 * PATIENCE, || self.pings()).unwrap();
+        eventually("the guard to end", PATIENCE, || {
+            // It is the daemon's own file by way of /proc/self/exe.
+            let processes = machine.run(["sh", "-c", "cat /proc/[0-9]*/comm"])?;
+            ensure!(!processes.lines().any(|name| name == "exe"), "{processes}");
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(machine.property(UNIT, "ActiveState").unwrap(), "inactive");
+        machine.run(["systemctl", "start", UNIT]).unwrap();
+        assert!(self.routes().contains("10.9.9.0/24"), "{}", self.routes());
+        self.pings().unwrap();
     }
 
     fn forwards_while_it_is_upgraded(&self, package: &str) {
