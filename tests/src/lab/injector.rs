@@ -1,9 +1,14 @@
 //! Frames put onto an interface as they are.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::{
+    os::fd::{AsRawFd, OwnedFd},
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result};
 use nix::{
+    errno::Errno,
     ifaddrs::getifaddrs,
     sys::socket::{
         AddressFamily, LinkAddr, MsgFlags, SockFlag, SockType, SockaddrLike as _, bind, send,
@@ -11,7 +16,10 @@ use nix::{
     },
 };
 
-use super::Node;
+use super::{Node, PATIENCE};
+
+/// How long an interface without room for a frame is left alone.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// A packet socket that sends by one interface.
 pub struct Injector(OwnedFd);
@@ -33,14 +41,19 @@ impl Injector {
         Ok(Self(socket))
     }
 
-    /// Sends a frame, from the Ethernet header on.
+    /// Sends a frame, from the Ethernet header on, as soon as the interface has room for it.
     ///
     /// # Errors
     /// When the kernel takes none of this length.
     pub fn send(&self, frame: &[u8]) -> Result<()> {
-        send(self.0.as_raw_fd(), frame, MsgFlags::empty())
-            .with_context(|| format!("send a frame of {} bytes", frame.len()))?;
-        Ok(())
+        let step = || format!("send a frame of {} bytes", frame.len());
+        let start = Instant::now();
+        loop {
+            match send(self.0.as_raw_fd(), frame, MsgFlags::empty()) {
+                Err(Errno::ENOBUFS) if start.elapsed() < PATIENCE => thread::sleep(PAUSE),
+                sent => return sent.map(drop).with_context(step),
+            }
+        }
     }
 }
 

@@ -31,7 +31,7 @@ mod wire;
 
 use std::{
     cell::Cell,
-    thread,
+    env, thread,
     time::{Duration, Instant},
 };
 
@@ -118,7 +118,12 @@ impl Lab {
     }
 }
 
-/// Tries until `attempt` succeeds, at most for `bound`.
+/// Whether `cargo xtask test --kernel` runs this, which emulates processors.
+pub(crate) fn is_emulated() -> bool {
+    env::var_os("ROUTEMESH_TEST_EMULATED").is_some()
+}
+
+/// Tries until `attempt` succeeds, at most for `bound`, or longer in an emulated machine.
 ///
 /// # Errors
 /// The last attempt's error, under `what` was waited for.
@@ -127,6 +132,7 @@ pub fn eventually<T>(
     bound: Duration,
     mut attempt: impl FnMut() -> Result<T>,
 ) -> Result<T> {
+    let bound = if is_emulated() { 4 * bound } else { bound };
     let start = Instant::now();
     loop {
         match attempt() {

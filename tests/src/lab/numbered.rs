@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
 
-use super::{Node, traffic::any_of};
+use super::{Node, is_emulated, traffic::any_of};
 use crate::program::stay_on_one_cpu;
 
 /// Datagrams are sent in bursts, with this in between.
@@ -74,12 +74,13 @@ impl Numbered {
     }
 
     /// Prints how many there were, and fails when one was lost or came again; also when they were
-    /// not sent at `least_rate`, since fewer prove little.
+    /// not sent at `least_rate`, since fewer prove little; of an emulated machine less is asked.
     ///
     /// # Errors
     /// Just then: with the first numbers that were lost and that came again.
     pub fn ensure_all_arrived_once(&self, least_rate: f64) -> Result<()> {
         let Self { sent, .. } = self;
+        let least_rate = possible(least_rate);
         println!("{sent} datagrams, {:.0} a second", self.rate());
         ensure!(
             self.lost.is_empty() && self.repeated.is_empty(),
@@ -104,7 +105,7 @@ fn first(numbers: &[u64]) -> &[u64] {
 }
 
 /// Sends numbered datagrams from one node to another, which has `address`, for as long as
-/// `meanwhile` runs: at most `rate` in a second, each once.
+/// `meanwhile` runs: at most `rate` in a second, fewer in an emulated machine, each once.
 ///
 /// # Errors
 /// When a socket fails, and those of `meanwhile`.
@@ -211,6 +212,11 @@ impl Progress {
     }
 }
 
+/// What a machine can do instead of `rate`: emulated processors do a hundredth.
+fn possible(rate: f64) -> f64 {
+    if is_emulated() { rate / 100.0 } else { rate }
+}
+
 /// Sends until `done`; returns how many. What could not be sent in time is made up for, but not
 /// by longer bursts than two usual ones.
 fn send(targets: &[SocketAddr], rate: u32, done: &AtomicBool) -> Result<(u64, Duration)> {
@@ -219,7 +225,8 @@ fn send(targets: &[SocketAddr], rate: u32, done: &AtomicBool) -> Result<(u64, Du
         stay_on_one_cpu()?;
     }
     let sockets = targets.iter().map(connected).collect::<Result<Vec<_>>>()?;
-    let due = |time: Duration| (f64::from(rate) * time.as_secs_f64()) as u64;
+    let rate = possible(rate.into());
+    let due = |time: Duration| (rate * time.as_secs_f64()) as u64;
     let mut datagram = [0; SIZE];
     let mut numbers = iter::zip(0_u64.., sockets.iter().cycle());
     let (mut sent, start) = (0, Instant::now());

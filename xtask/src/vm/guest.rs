@@ -25,6 +25,7 @@ const MODULES: &[&str] = &[
     "cls_bpf",
     "cls_u32",
     "virtio_net",
+    "nf_tables",
     "vxlan",
     "geneve",
     "ip_gre",
@@ -35,7 +36,7 @@ const MODULES: &[&str] = &[
 ];
 
 /// How long a guest may take, in seconds.
-const PATIENCE: u32 = 1800;
+const PATIENCE: u32 = 7200;
 
 /// How many processors a guest has. With four, 6.12 tripped over its own code now and then: qemu
 /// runs them side by side, and the kernel patches itself while it boots.

@@ -24,6 +24,9 @@ use crate::{packages, process::target, tally::Tally};
 /// tests that need them are ignored elsewhere.
 const NICS: &str = "ROUTEMESH_TEST_NICS";
 
+/// Tells the tests that processors are emulated, so that they are patient.
+const EMULATED: &str = "ROUTEMESH_TEST_EMULATED";
+
 /// Runs those tests of `package` that depend on the kernel, and whose name contains one of
 /// `filters`, if there are any, on one kernel after the other; their output is shown as it comes.
 ///
@@ -73,7 +76,10 @@ fn on(version: &str, script: &str) -> Result<Tally> {
 /// A shell script that runs the tests and ends with 1 if any failed.
 fn script(binaries: &[Binary], filters: &[String]) -> String {
     let nics: Vec<_> = (0..guest::NICS).map(|nic| format!("eth{nic}")).collect();
-    let mut script = format!("failed=0\nexport {NICS}='{}'\n", nics.join(" "));
+    let mut script = format!(
+        "failed=0\nexport {EMULATED}=1 {NICS}='{}'\n",
+        nics.join(" ")
+    );
     let arguments = arguments(filters);
     for Binary {
         name,
