@@ -42,6 +42,18 @@ impl Holdings {
         })
     }
 
+    /// The greater of each.
+    pub(crate) fn or_more(&self, other: &Self) -> Self {
+        Self {
+            memory: self.memory.max(other.memory),
+            descriptors: self.descriptors.max(other.descriptors),
+            netlink: self.netlink.max(other.netlink),
+            maps: self.maps.max(other.maps),
+            programs: self.programs.max(other.programs),
+            hooks: self.hooks.max(other.hooks),
+        }
+    }
+
     /// Fails when there is more than there was at first.
     pub(crate) fn ensure_not_above(&self, first: &Self) -> Result<()> {
         let within = self.memory <= first.memory + MEMORY

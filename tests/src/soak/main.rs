@@ -3,24 +3,28 @@
 //! Everything is in namespaces of its own; no interface outside of them is touched.
 
 mod growth;
+mod model;
+mod record;
+mod scene;
 mod trial;
 
 use std::{
     process::ExitCode,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use routemesh_tests::{
     interrupt,
-    lab::{Pair, udp_numbered},
+    lab::{Pair, udp_numbered_to_any},
 };
 
+use scene::Scene;
 use trial::Trial;
 
-/// Datagrams in a second, in each round.
-const RATE: u32 = 2_000;
+/// Datagrams in a second, to an address of each family in turn.
+const RATE: u32 = 4_000;
 /// Fewer would prove little.
 const LEAST_RATE: f64 = 500.0;
 /// Operations in a round.
@@ -66,23 +70,32 @@ fn fresh_seed() -> Result<u64> {
 }
 
 fn soak(seed: u64, time: Duration) -> Result<()> {
-    let pair = Pair::new()?;
-    let other = pair.a.host.container("a2", &pair.a.network)?;
-    let (a, _b) = pair.routemesh("tc")?;
-    let mut trial = Trial::new(&pair, &other, a, seed)?;
-    let (start, mut sent) = (Instant::now(), 0);
-    while start.elapsed() < time {
-        let (from, to) = (&pair.a.container, &pair.b.container);
-        let numbered = udp_numbered(from, to, to.v4(), RATE, || {
+    let scene = Scene::new()?;
+    let mut trial = Trial::new(&scene, seed)?;
+    let soaked = rounds(&scene.pair, &mut trial, time);
+    if let Err(error) = &soaked
+        && !interrupt::came()
+    {
+        trial.keep(error);
+    }
+    soaked
+}
+
+fn rounds(pair: &Pair, trial: &mut Trial<'_>, time: Duration) -> Result<()> {
+    let (from, to) = (&pair.a.container, &pair.b.container);
+    let mut sent = 0;
+    while trial.elapsed() < time {
+        let start = trial.elapsed();
+        let numbered = udp_numbered_to_any(from, &[to], &[to.v4(), to.v6()], RATE, || {
             (0..ROUND).try_for_each(|_| trial.operate())
         })?;
-        numbered.ensure_all_arrived_once(LEAST_RATE)?;
+        trial.ensure_all_arrived(&numbered, start, LEAST_RATE)?;
         sent += numbered.sent;
-        trial.flap()?;
+        trial.interlude()?;
         trial.ensure_no_growth()?;
         println!(
             "{:4} s: {trial}, {sent} datagrams",
-            start.elapsed().as_secs()
+            trial.elapsed().as_secs()
         );
     }
     Ok(())

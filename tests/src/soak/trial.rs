@@ -1,273 +1,358 @@
-//! One operation after another, and the model they are compared with.
+//! One operation after another, and what is to be true after each.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    net::{IpAddr, Ipv4Addr},
-};
+use std::{fmt, fs, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use routemesh::model::Prefix;
 use routemesh_tests::{
     chance::Chance,
     interrupt,
-    lab::{Container, PATIENCE, Pair, Ping, Routemesh, eventually},
-    longest::longest,
+    lab::{Numbered, PATIENCE, Ping, Routemesh, eventually},
 };
-use serde_json::Value;
 
-use crate::growth::Holdings;
+use crate::{
+    growth::Holdings,
+    model::{Model, Table, shown},
+    record::Record,
+    scene::Scene,
+};
 
-const MODES: [&str; 6] = ["direct", "auto", "vxlan", "geneve", "gre", "ipip"];
+/// How packets may come in from the wires.
+const HOOKS: [&str; 3] = ["tc", "xdp", "xdp-generic"];
 /// Addresses that are asked for after each operation.
-const PROBES: usize = 4;
+const PROBES: usize = 3;
+/// How long a change on trial waits for its confirmation.
+const TRIAL: &str = "1s";
 
-/// Routes by prefix, each with its mode; `blackhole` is one.
-type Table = BTreeMap<Prefix, &'static str>;
+type Operation<'a> = fn(&mut Trial<'a>) -> Result<()>;
 
 pub(crate) struct Trial<'a> {
-    pair: &'a Pair,
-    /// A container that comes and goes.
-    other: &'a Container,
-    present: bool,
-    daemon: Routemesh,
+    scene: &'a Scene,
+    /// Of hosts A and B.
+    daemons: [Routemesh; 2],
     chance: Chance,
-    /// Routes of clients, below 10.8.
-    clients: Table,
-    /// Routes of the file, below 10.9.
-    file: Table,
-    /// What the daemon held after the first round: it opens some things when they are needed first.
-    first: Option<Holdings>,
+    model: Model,
+    /// The hook of the uplinks.
+    hook: &'static str,
+    /// Whether the containers that come and go are there.
+    present: [bool; 2],
+    /// The most that host A's daemon held before the first round.
+    most: Option<Holdings>,
+    record: Record,
     operations: usize,
     restarts: usize,
 }
 
 impl<'a> Trial<'a> {
-    pub(crate) fn new(
-        pair: &'a Pair,
-        other: &'a Container,
-        mut daemon: Routemesh,
-        seed: u64,
-    ) -> Result<Self> {
-        daemon.set_options(&[]);
-        for (from, to) in [(&pair.a, &pair.b), (&pair.b, &pair.a)] {
-            Ping::default().run(&from.container, to.container.v4())?;
+    /// Starts both daemons, and has them hold once all that they may.
+    pub(crate) fn new(scene: &'a Scene, seed: u64) -> Result<Self> {
+        let model = Model::new(scene.far());
+        let hook = HOOKS[0];
+        let mut daemons = [
+            Routemesh::prepare(&scene.pair.a.host, &scene.config_of_a(hook, &model.file))?,
+            Routemesh::prepare(&scene.pair.b.host, &scene.config_of_b(hook))?,
+        ];
+        for daemon in &mut daemons {
+            // What is in the kernel outlives them all.
+            daemon.set_options(&[]);
+            daemon.resume()?;
         }
-        Ok(Self {
-            pair,
-            other,
-            present: true,
-            first: None,
-            daemon,
+        let mut trial = Self {
+            scene,
+            daemons,
             chance: Chance::new(seed),
-            clients: Table::new(),
-            file: Table::new(),
+            model,
+            hook,
+            present: [true; 2],
+            most: None,
+            record: Record::new(seed),
             operations: 0,
             restarts: 0,
-        })
+        };
+        trial.warm_up()?;
+        Ok(trial)
     }
 
-    /// One operation that takes no wire away, and what is to be true after it.
+    fn warm_up(&mut self) -> Result<()> {
+        let (a, b) = (&self.scene.pair.a, &self.scene.pair.b);
+        for (from, to) in [(a, b), (b, a)] {
+            Ping::default().run(&from.container, to.container.v4())?;
+            Ping::default().run(&from.container, to.container.v6())?;
+        }
+        // A daemon follows the kernel's routes while there are tunnels, by one more socket.
+        for (hook, mode) in [
+            ("tc", "vxlan"),
+            ("xdp", "direct"),
+            ("xdp-generic", "gre"),
+            ("tc", "auto"),
+        ] {
+            self.model.file = self.model.with_mode(mode);
+            self.set_hook(hook)?;
+            let now = self.holdings()?;
+            self.most = Some(match self.most.take() {
+                Some(most) => most.or_more(&now),
+                None => now,
+            });
+        }
+        Ok(())
+    }
+
+    /// One operation that takes no datagram's way away, and what is to be true after it.
     pub(crate) fn operate(&mut self) -> Result<()> {
+        let operations: [(&str, Operation<'a>); 24] = [
+            ("route replace", Self::replace),
+            ("route replace", Self::replace),
+            ("route replace", Self::replace),
+            ("route replace", Self::replace),
+            ("route replace", Self::replace),
+            ("route del", Self::delete),
+            ("route del", Self::delete),
+            ("route flush", Self::flush),
+            ("reload", Self::reload),
+            ("reload", Self::reload),
+            ("reload", Self::reload),
+            ("reload", Self::reload),
+            ("reload with an error", Self::reload_with_an_error),
+            ("reload with an error", Self::reload_with_an_error),
+            ("apply on trial", Self::apply_on_trial),
+            ("apply and confirm", Self::apply_and_confirm),
+            ("a container", Self::come_or_go),
+            ("a container", Self::come_or_go),
+            ("kill -9", Self::restart),
+            ("kill -9", Self::restart),
+            ("kill -9 of the other host's", Self::restart_other),
+            ("an end and a start", Self::stop_and_start),
+            ("the second path goes and comes", Self::flap_second),
+            ("the kernel's tables", Self::churn),
+        ];
         interrupt::check()?;
-        let (what, done) = match self.chance.below(15) {
-            0..=5 => ("route replace", self.replace()),
-            6 | 7 => ("route del", self.delete()),
-            8 => ("route flush", self.flush()),
-            9..=11 => ("reload", self.reload()),
-            12 => ("container", self.come_or_go()),
-            13 => ("kill -9", self.restart()),
-            _ => ("kernel route", self.kernel_route()),
-        };
-        done.and_then(|()| self.compare())
+        let (what, operation) = *self.chance.pick(&operations);
+        self.record.note(what.to_owned());
+        operation(self)
+            .and_then(|()| self.compare())
             .with_context(|| format!("operation {}, {what}", self.operations))?;
         self.operations += 1;
         Ok(())
     }
 
     fn replace(&mut self) -> Result<()> {
-        let dst = self.prefix(8);
-        let text = dst.to_string();
-        if self.chance.below(5) == 0 {
-            self.daemon
-                .cli_ok(&["route", "replace", "blackhole", &text])?;
-            self.clients.insert(dst, "blackhole");
-        } else {
-            let mode = *self.chance.pick(&MODES);
-            let via = ["via", "192.168.100.2", "mode", mode];
-            self.daemon
-                .cli_ok(&[&["route", "replace", &text], &via[..]].concat())?;
-            self.clients.insert(dst, mode);
-        }
-        Ok(())
+        let words = self.model.replace(&mut self.chance);
+        self.record.note(words.join(" "));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.a()
+            .cli_ok(&[&["route", "replace"], words.as_slice()].concat())
+            .map(drop)
     }
 
     fn delete(&mut self) -> Result<()> {
-        let all: Vec<Prefix> = self.clients.keys().copied().collect();
-        if all.is_empty() {
+        let Some(dst) = self.model.delete(&mut self.chance) else {
             return Ok(());
-        }
-        let dst = *self.chance.pick(&all);
-        self.clients.remove(&dst);
-        self.daemon
+        };
+        self.a()
             .cli_ok(&["route", "del", &dst.to_string()])
             .map(drop)
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.clients.clear();
-        self.daemon.cli_ok(&["route", "flush"]).map(drop)
+        self.model.clients.clear();
+        self.a().cli_ok(&["route", "flush"]).map(drop)
     }
 
     fn reload(&mut self) -> Result<()> {
-        for _ in 0..=self.chance.below(8) {
-            let dst = self.prefix(9);
-            if self.file.remove(&dst).is_none() {
-                let mode = *self.chance.pick(&MODES);
-                self.file.insert(dst, mode);
-            }
+        self.model.file = self.other_file();
+        self.write_file()?;
+        self.a().cli_ok(&["reload"]).map(drop)
+    }
+
+    /// The file is whole again before the next daemon reads it.
+    fn reload_with_an_error(&mut self) -> Result<()> {
+        const ERRORS: [&str; 4] = [
+            "[[route]]\ndst = \"10.9.0.1/18\"\nblackhole = true\n",
+            "[[route]]\ndst = \"10.9.0.0/18\"\n",
+            "[[uplink]]\ninterface = \"eth0\"\nmode = \"xdp\"\n",
+            "no configuration",
+        ];
+        let file = self.other_file();
+        let config = self.scene.config_of_a(self.hook, &file);
+        let error = *self.chance.pick(&ERRORS);
+        self.a().write_config(&format!("{config}{error}\n"))?;
+        let refused = self.a().cli(&["reload"])?;
+        self.write_file()?;
+        ensure!(!refused.status.success(), "it took `{error}`: {refused:?}");
+        Ok(())
+    }
+
+    fn apply_on_trial(&mut self) -> Result<()> {
+        let file = self.other_file();
+        self.apply(&self.scene.config_of_a(self.hook, &file), TRIAL)?;
+        if self.chance.below(3) == 0 {
+            self.restart()?;
         }
-        let mut config = self.pair.a.config("tc", &self.pair.b);
-        for (dst, mode) in &self.file {
-            config += &format!(
-                "[[route]]\ndst = \"{dst}\"\nvia = \"192.168.100.2\"\nmode = \"{mode}\"\n"
-            );
+        eventually("the change to be taken back", PATIENCE, || {
+            let status = self.a().cli_json(&["status"])?;
+            ensure!(status["unconfirmed"].is_null(), "{status}");
+            Ok(())
+        })
+    }
+
+    fn apply_and_confirm(&mut self) -> Result<()> {
+        let file = self.other_file();
+        self.apply(&self.scene.config_of_a(self.hook, &file), "60s")?;
+        if self.chance.below(3) == 0 {
+            self.restart()?;
         }
-        self.daemon.write_config(&config)?;
-        self.daemon.cli_ok(&["reload"]).map(drop)
+        self.a().cli_ok(&["confirm"])?;
+        self.model.file = file;
+        Ok(())
+    }
+
+    fn apply(&self, config: &str, time: &str) -> Result<()> {
+        let path = self.a().folder().join("other.toml");
+        fs::write(&path, config)?;
+        let path = path.to_string_lossy();
+        self.a()
+            .cli_ok(&["apply", &path, "--confirm", time])
+            .map(drop)
     }
 
     fn come_or_go(&mut self) -> Result<()> {
-        self.present = !self.present;
-        if self.present {
-            self.other.start()
+        let which = self.chance.below(2);
+        self.present[which] = !self.present[which];
+        if self.present[which] {
+            self.scene.others[which].start()
         } else {
-            self.other.stop()
+            self.scene.others[which].stop()
         }
     }
 
     fn restart(&mut self) -> Result<()> {
         self.restarts += 1;
-        self.daemon.kill();
-        self.daemon.resume()
+        self.daemons[0].kill();
+        self.daemons[0].resume()
     }
 
-    fn kernel_route(&mut self) -> Result<()> {
-        let number = self.chance.below(200);
-        let route = format!("10.7.{number}.0/24 via 192.168.100.2");
-        self.pair
-            .a
-            .host
-            .ip(&format!("route add {route}\nroute del {route}"))
+    fn restart_other(&mut self) -> Result<()> {
+        self.restarts += 1;
+        self.daemons[1].kill();
+        self.daemons[1].resume()
     }
 
-    /// Takes the wire away and gives it back, without traffic, or has the kernel forget who is on
-    /// it: packets that wait for an answer there go with the entry.
-    pub(crate) fn flap(&mut self) -> Result<()> {
-        let host = &self.pair.a.host;
-        host.ip("neigh flush dev eth0\nneigh flush dev docker0")?;
-        host.down("eth0")?;
-        // With the interface its IPv6 address goes.
-        host.ip(&format!(
-            "link set eth0 up\naddr replace {}/64 dev eth0 nodad",
-            host.v6()
-        ))?;
-        eventually("the way back", PATIENCE, || {
-            Ping::default().run(&self.pair.a.container, self.pair.b.container.v4())
-        })?;
+    fn stop_and_start(&mut self) -> Result<()> {
+        self.restarts += 1;
+        self.daemons[0].stop()?;
+        self.daemons[0].resume()
+    }
+
+    fn flap_second(&mut self) -> Result<()> {
+        self.scene.flap_second()
+    }
+
+    fn churn(&mut self) -> Result<()> {
+        self.scene.churn(self.operations)
+    }
+
+    /// What takes datagrams' way away for a moment, so without any: the wire goes and comes, and
+    /// both hosts' uplinks get another hook.
+    pub(crate) fn interlude(&mut self) -> Result<()> {
+        self.record.note("the first path goes and comes".to_owned());
+        self.scene.flap_first()?;
+        let hook = *self.chance.pick(&HOOKS);
+        self.record.note(format!("uplinks at {hook}"));
+        self.set_hook(hook)?;
+        self.scene.flap_first()
+    }
+
+    fn set_hook(&mut self, hook: &'static str) -> Result<()> {
+        self.hook = hook;
+        self.write_file()?;
+        self.daemons[1].write_config(&self.scene.config_of_b(hook))?;
+        for daemon in &self.daemons {
+            daemon.cli_ok(&["reload"])?;
+        }
         self.compare()
     }
 
+    /// Fails when one was lost or came twice, with what was done meanwhile.
+    pub(crate) fn ensure_all_arrived(
+        &self,
+        numbered: &Numbered,
+        start: Duration,
+        least_rate: f64,
+    ) -> Result<()> {
+        numbered
+            .ensure_all_arrived_once(least_rate)
+            .with_context(|| self.record.about(numbered, start))
+    }
+
     /// The holdings may come to rest first.
-    pub(crate) fn ensure_no_growth(&mut self) -> Result<()> {
-        // The port of the container that comes and goes has a hook while it is there.
-        let away = usize::from(!self.present);
-        let now = || Holdings::of(&self.pair.a.host, &self.daemon, away);
-        let Some(first) = &self.first else {
-            self.first = Some(now()?);
-            return Ok(());
-        };
+    pub(crate) fn ensure_no_growth(&self) -> Result<()> {
+        let most = self.most.as_ref().context("nothing to compare with")?;
         eventually("no more than at first", PATIENCE, || {
-            let now = now()?;
-            now.ensure_not_above(first)?;
+            let now = self.holdings()?;
+            now.ensure_not_above(most)?;
             println!("{now}");
             Ok(())
         })
     }
 
+    fn holdings(&self) -> Result<Holdings> {
+        // The port of the container that comes and goes has a hook while it is there.
+        let away = usize::from(!self.present[0]);
+        Holdings::of(&self.scene.pair.a.host, self.a(), away)
+    }
+
     /// Whether the daemon has the model's routes and answers by the longest.
     fn compare(&mut self) -> Result<()> {
-        let wanted: Table = self
-            .clients
-            .iter()
-            .chain(&self.file)
-            .map(|(d, m)| (*d, *m))
-            .collect();
         eventually("the model's routes", PATIENCE, || {
-            let listed = self.daemon.cli_json(&["route", "list"])?;
-            let found = table(&listed)?;
-            let expected: BTreeMap<_, _> =
-                wanted.iter().map(|(d, m)| (*d, (*m).to_owned())).collect();
-            ensure!(found == expected, "{found:?} and not {expected:?}");
-            Ok(())
+            self.model.compare(&self.a().cli_json(&["route", "list"])?)
         })?;
         for _ in 0..PROBES {
-            let dst = self.address(8);
-            let Some(mode) = longest(&wanted, dst) else {
-                continue;
-            };
-            let route = self.daemon.cli_json(&["route", "get", &dst.to_string()])?;
-            ensure!(mode_of(&route) == *mode, "{dst}: {route} and not {mode}");
+            let (dst, target) = self.model.probe(&mut self.chance);
+            let Some(target) = target else { continue };
+            let route = self.a().cli_json(&["route", "get", &dst.to_string()])?;
+            ensure!(
+                shown(&route) == target.to_string(),
+                "{dst}: {route} and not {target}"
+            );
         }
         Ok(())
     }
 
-    fn address(&mut self, second: u8) -> IpAddr {
-        let [third, fourth] = [
-            self.chance.below(8) as u8 * 32,
-            self.chance.below(256) as u8,
-        ];
-        Ipv4Addr::new(10, second, third, fourth).into()
+    fn a(&self) -> &Routemesh {
+        &self.daemons[0]
     }
 
-    /// Of lengths that hold one another.
-    fn prefix(&mut self, second: u8) -> Prefix {
-        let length = *self.chance.pick(&[18, 20, 24, 28]);
-        Prefix::around(self.address(second), length).expect("a length of IPv4")
+    fn other_file(&mut self) -> Table {
+        self.model.other_file(&mut self.chance)
+    }
+
+    fn write_file(&self) -> Result<()> {
+        let config = self.scene.config_of_a(self.hook, &self.model.file);
+        self.a().write_config(&config)
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.record.elapsed()
+    }
+
+    /// Says what was met, and keeps it with all that led there.
+    pub(crate) fn keep(&self, error: &anyhow::Error) {
+        let [a, b] = &self.daemons;
+        match self.record.keep(error, [a, b]) {
+            Ok(path) => eprintln!("soak: all that led there is in {}", path.display()),
+            Err(error) => eprintln!("soak: {error:#}"),
+        }
     }
 }
 
 impl fmt::Display for Trial<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let routes = self.clients.len() + self.file.len();
-        let Self {
-            operations,
-            restarts,
-            ..
-        } = self;
         write!(
             f,
-            "{operations} operations, {restarts} restarts, {routes} routes"
+            "{} operations, {} restarts, {} routes, uplinks at {}",
+            self.operations,
+            self.restarts,
+            self.model.len(),
+            self.hook
         )
     }
-}
-
-/// The routes below 10.8 and 10.9.
-fn table(listed: &Value) -> Result<BTreeMap<Prefix, String>> {
-    let routes = listed.as_array().context("no list of routes")?;
-    let ours = routes.iter().filter_map(|route| {
-        let dst = route["dst"].as_str()?;
-        (dst.starts_with("10.8.") || dst.starts_with("10.9.")).then_some((dst, route))
-    });
-    ours.map(|(dst, route)| {
-        ensure!(route["state"] == "active", "{route}");
-        Ok((dst.parse()?, mode_of(route)))
-    })
-    .collect()
-}
-
-/// What was asked for: a mode, or `blackhole`.
-fn mode_of(route: &Value) -> String {
-    let asked = route["mode"].as_str().or(route["type"].as_str());
-    asked.unwrap_or_default().to_owned()
 }

@@ -34,6 +34,10 @@ pub(super) const LEFT_OUT: &[(&str, &str)] = &[
         "systemd's protocol is the same on every kernel",
     ),
     ("netlink", "batches of thousands take minutes"),
+    (
+        "soak",
+        "its rounds are for processors that are not emulated",
+    ),
 ];
 
 /// Parts of the names of tests that no virtual machine runs, and why.
