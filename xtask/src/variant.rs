@@ -26,8 +26,8 @@ const PROGRAMS: [Edit; 2] = [
     ),
     (
         "routemesh-ebpf/src/bin/datapath/pipeline.rs",
-        "datagram.ttl() <= 1 || datagram.length() > hop.mtu {",
-        "datagram.ttl() <= 1 || hop.ifindex == 0 || datagram.length() > hop.mtu {",
+        "if hop.resolved == 0 || ",
+        "if hop.resolved == 0 || hop.ifindex == 0 || ",
     ),
 ];
 
