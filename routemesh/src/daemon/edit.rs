@@ -1,6 +1,6 @@
 //! Edits of the clients' routes: checked together, then applied together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use routemesh_common::NEXT_HOP_SLOTS;
 
@@ -17,9 +17,11 @@ use crate::{
 struct Draft {
     /// By prefix, the route it ends with; none for one that is removed.
     routes: BTreeMap<Prefix, Option<Route>>,
-    /// Next hops that were looked at already.
-    hops: BTreeMap<HopKey, Result<(), String>>,
+    hops: Hops,
 }
+
+/// Next hops that were looked at already.
+type Hops = BTreeMap<HopKey, Result<(), String>>;
 
 impl Daemon {
     /// Applies all edits, or none.
@@ -66,15 +68,16 @@ impl Daemon {
 
     fn draft(&self, draft: &mut Draft, edit: &RouteEdit) -> Result<(), Error> {
         let sources = self.table.sources_of(edit.dst);
-        let cli = match draft.routes.get(&edit.dst) {
-            Some(drafted) => drafted.is_some(),
-            None => sources.contains(&Source::Cli),
+        let entry = draft.routes.entry(edit.dst);
+        let cli = match &entry {
+            Entry::Occupied(drafted) => drafted.get().is_some(),
+            Entry::Vacant(_) => sources.contains(&Source::Cli),
         };
         let file = sources.contains(&Source::File);
         if edit.op == RouteOp::Del {
             return match (cli, file) {
                 (true, _) => {
-                    draft.routes.insert(edit.dst, None);
+                    entry.insert_entry(None);
                     Ok(())
                 }
                 (false, true) => Err(not_found(
@@ -94,17 +97,17 @@ impl Daemon {
             return Err(exists(edit.dst, cli));
         }
         let route = route(edit)?;
-        self.check_hop(draft, &route)?;
-        draft.routes.insert(edit.dst, Some(route));
+        self.check_hop(&mut draft.hops, &route)?;
+        entry.insert_entry(Some(route));
         Ok(())
     }
 
-    fn check_hop(&self, draft: &mut Draft, route: &Route) -> Result<(), Error> {
+    fn check_hop(&self, hops: &mut Hops, route: &Route) -> Result<(), Error> {
         let Some(key) = HopKey::of(route) else {
             return Ok(());
         };
         let via = key.via;
-        let found = draft.hops.entry(key).or_insert_with_key(|key| {
+        let found = hops.entry(key).or_insert_with_key(|key| {
             match hops::resolve(key, self.underlay()) {
                 // The kernel is asked for the way to a tunnel's end once there is a route to it.
                 Ok(_) | Err(Unreachable::NoPath) => Ok(()),

@@ -6,10 +6,7 @@
 //! like the longest around it from now on, until no packet can tell the difference and the record
 //! is removed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Bound,
-};
+use std::collections::BTreeMap;
 
 use routemesh_common::Route;
 
@@ -192,13 +189,12 @@ impl Fib {
     /// What must be staged so that `changes`, which are in order, can take effect at once. Then
     /// [`Self::commit`] or [`Self::abort`] must follow.
     pub fn stage(&mut self, changes: &[Change]) -> Vec<Step> {
-        let added: BTreeSet<Prefix> = changes
+        let added: Vec<bool> = changes
             .iter()
-            .filter(|change| change.route.is_some() && self.begin(change.dst))
-            .map(|change| change.dst)
+            .map(|change| change.route.is_some() && self.begin(change.dst))
             .collect();
         let mut steps = self.index();
-        for change in changes {
+        for (change, is_new) in changes.iter().zip(added) {
             let Some(record) = self.records.get(&change.dst) else {
                 continue;
             };
@@ -207,7 +203,7 @@ impl Fib {
                 Some(route) => own(route, record.slot),
                 None => self.around(change.dst, changes),
             };
-            if added.contains(&change.dst) {
+            if is_new {
                 self.add(place, after, &mut steps);
             } else {
                 steps.push(Step::Answer(place, after));
@@ -239,21 +235,21 @@ impl Fib {
         if let Some((outer, true)) = within {
             steps.push(Step::Nest(outer));
         }
-        let next = (Bound::Excluded(place.dst), Bound::Unbounded);
-        let mut longer = self.records.range(next);
-        let alone = longer
+        let mut from_here = self.records.range_mut(place.dst..);
+        let Some((_, record)) = from_here.next() else {
+            return;
+        };
+        let alone = from_here
             .next()
             .is_none_or(|(next, _)| !place.dst.contains(next.address()));
-        if let Some(record) = self.records.get_mut(&place.dst) {
-            record.indexed = alone;
-            steps.push(Step::Add {
-                place,
-                before: record.route,
-                after,
-                within: within.map(|(outer, _)| outer.slot),
-                alone,
-            });
-        }
+        record.indexed = alone;
+        steps.push(Step::Add {
+            place,
+            before: record.route,
+            after,
+            within: within.map(|(outer, _)| outer.slot),
+            alone,
+        });
     }
 
     /// What answers for prefixes that have no route follows the routes around them.

@@ -32,6 +32,8 @@ pub struct Table {
     host: BTreeMap<Prefix, HostRoute>,
     fib: Fib,
     dirty: BTreeSet<Prefix>,
+    /// What of that is staged: neither in force yet nor refused.
+    staged: BTreeSet<Prefix>,
     hops: Slots,
 }
 
@@ -62,6 +64,7 @@ impl Table {
             host: BTreeMap::new(),
             fib: Fib::new(route_limit),
             dirty: BTreeSet::new(),
+            staged: BTreeSet::new(),
             hops: Slots::default(),
         }
     }
@@ -186,39 +189,43 @@ impl Table {
     fn changes(&mut self, reachable: impl Fn(u32) -> bool) -> Vec<Change> {
         let mut room = self.fib.room();
         let mut changes = Vec::new();
-        for dst in std::mem::take(&mut self.dirty) {
-            let route = self.wanted(dst, &reachable);
-            let now = self.fib.get(dst);
+        let mut staged = std::mem::take(&mut self.dirty);
+        staged.append(&mut self.staged);
+        let mut waiting = BTreeSet::new();
+        staged.retain(|dst| {
+            let route = self.wanted(*dst, &reachable);
+            let now = self.fib.get(*dst);
             if route
                 == now.map(|route| common::Route {
                     counter: 0,
                     ..route
                 })
             {
-                continue;
+                return false;
             }
-            self.dirty.insert(dst);
-            if route.is_some() && !self.fib.has_record(dst) {
+            if now.is_none() && !self.fib.has_record(*dst) {
                 let Some(left) = room.checked_sub(1) else {
-                    continue;
+                    waiting.insert(*dst);
+                    return false;
                 };
                 room = left;
             }
-            changes.push(Change { dst, route });
-        }
+            changes.push(Change { dst: *dst, route });
+            true
+        });
+        (self.staged, self.dirty) = (staged, waiting);
         changes
     }
 
     /// Notes that what was staged is in force since `epoch`.
     pub fn committed(&mut self, steps: &[Step], epoch: u64) {
-        for (place, _) in steps.iter().filter_map(Step::answer) {
-            self.dirty.remove(&place.dst);
-        }
+        self.staged.clear();
         self.fib.commit(steps, epoch);
     }
 
     /// Notes that the kernel refused what was staged, at `epoch`; it is staged again.
     pub fn aborted(&mut self, steps: &[Step], epoch: u64) {
+        self.dirty.append(&mut self.staged);
         self.fib.abort(steps, epoch);
     }
 
