@@ -37,6 +37,10 @@ impl Daemon {
             .map_err(|error| Error::new(ErrorKind::Failed, format!("{error:#}")))?;
         let applied = self.carry_out(draft);
         self.sync_edited_routes();
+        let [_, _, routes] = self.table.counts();
+        if let Err(error) = self.journal.compact(routes) {
+            tracing::warn!("{error:#}; the file goes on growing");
+        }
         Ok(applied)
     }
 

@@ -26,8 +26,6 @@ pub struct Journal {
     file: File,
     /// Lines of the file.
     lines: usize,
-    /// From how many lines on it is written anew, without what was overridden.
-    limit: usize,
 }
 
 /// Lines that are not worth writing the file anew.
@@ -47,7 +45,6 @@ impl Journal {
             path,
             file,
             lines: routes.len(),
-            limit: 2 * routes.len() + SLACK,
         };
         Ok((journal, routes))
     }
@@ -59,11 +56,19 @@ impl Journal {
     pub fn append(&mut self, edits: &[RouteEdit]) -> Result<()> {
         write(&self.file, edits).with_context(|| format!("write {}", self.path.display()))?;
         self.lines += edits.len();
-        if self.lines > self.limit {
+        Ok(())
+    }
+
+    /// Writes the file anew where most of it was overridden since: all its edits come to so many
+    /// `routes`. Reading a large one takes a second.
+    ///
+    /// # Errors
+    /// When it cannot be read or written; nothing is lost then.
+    pub fn compact(&mut self, routes: usize) -> Result<()> {
+        if self.lines > 2 * routes + SLACK {
             let (file, routes) = compacted(&self.path)?;
             self.file = file;
             self.lines = routes.len();
-            self.limit = 2 * routes.len() + SLACK;
         }
         Ok(())
     }
@@ -221,9 +226,22 @@ mod tests {
         let batch = vec![edit(RouteOp::Replace, "10.1.0.0/24", "192.0.2.1"); SLACK / 2];
         for _ in 0..5 {
             journal.append(&batch).unwrap();
+            journal.compact(1).unwrap();
         }
         assert!(journal.lines <= SLACK + 2, "{} lines", journal.lines);
         assert_eq!(reopened(&path), ["10.1.0.0/24 192.0.2.1"]);
+    }
+
+    #[test]
+    fn a_file_of_which_nothing_is_overridden_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sock");
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        let batch = vec![edit(RouteOp::Add, "10.1.0.0/24", "192.0.2.1"); 2 * SLACK];
+        journal.append(&batch).unwrap();
+        // As if each were a route of its own.
+        journal.compact(batch.len()).unwrap();
+        assert_eq!(journal.lines, batch.len());
     }
 
     #[test]
