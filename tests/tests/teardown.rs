@@ -136,8 +136,13 @@ fn detach_needs_no_daemon_and_takes_only_what_is_ours() {
         tc filter add dev eth0 ingress protocol ip prio 5 u32 match u32 0 0 flowid 1:1";
     pair.a.host.run(["sh", "-c", foreign]).unwrap();
     a.kill();
+    let others = a.bpffs().join("others");
+    std::fs::create_dir(&others).unwrap();
     let bpffs = a.bpffs().to_str().unwrap();
     a.cli_ok(&["detach", "--all", "--bpffs", bpffs]).unwrap();
+    // Fails where it is gone, or where anything of ours is left beside it.
+    std::fs::remove_dir(&others).unwrap();
+    std::fs::remove_dir(a.bpffs()).unwrap();
 
     eventually("all but the foreign filter to be gone", PATIENCE, || {
         let left = without_socket(footprint.leftovers()?);

@@ -15,13 +15,15 @@ pub struct Detached {
     pub programs: usize,
 }
 
-/// Detaches all that is pinned below `directory` and removes the directory; on kernels without
-/// tcx also the filters that carry our program's name, on all interfaces.
+/// Detaches all that is pinned below `directory`, and removes the directory if no one else has
+/// anything there; on kernels without tcx also the filters that carry our program's name, on all
+/// interfaces.
 ///
 /// # Errors
-/// What could not be removed; the rest was.
+/// When the directory is in no BPF file system; then nothing was done. Or what could not be
+/// removed; the rest was.
 pub fn detach_all(directory: &Path) -> Result<Detached> {
-    let pins = Pins::at(directory);
+    let pins = Pins::to_remove(directory)?;
     let mut detached = Detached::default();
     let mut failed = Ok(());
     for (hook, ifindex) in pins.all()? {
@@ -42,7 +44,7 @@ pub fn detach_all(directory: &Path) -> Result<Detached> {
         }
     }
     failed?;
-    remove_tree(directory)?;
+    pins.remove(directory)?;
     Ok(detached)
 }
 
@@ -64,11 +66,21 @@ pub(super) fn remove(pin: &Path) -> Result<()> {
     }
 }
 
-fn remove_tree(directory: &Path) -> Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("remove {}", directory.display()))
-        }
-        _ => Ok(()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_is_no_place_for_pins_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("v1/links/of-someone");
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "x").unwrap();
+        let error = detach_all(folder.path()).unwrap_err();
+        assert!(
+            error.to_string().contains("not in a BPF file system"),
+            "{error:#}"
+        );
+        assert!(file.exists());
     }
 }

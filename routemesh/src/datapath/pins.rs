@@ -60,6 +60,34 @@ impl Pins {
         }
     }
 
+    /// The directory to take away what is in it, made or not.
+    ///
+    /// # Errors
+    /// When it is there and on another kind of file system: nothing in it is ours.
+    pub(super) fn to_remove(directory: &Path) -> Result<Self> {
+        if directory.exists() && !is_bpffs(directory) {
+            bail!("{}", elsewhere(directory));
+        }
+        Ok(Self::at(directory))
+    }
+
+    /// Removes all that is ours, and the directory where nothing of others is left in it.
+    ///
+    /// # Errors
+    /// When something of ours cannot be removed.
+    pub(super) fn remove(self, directory: &Path) -> Result<()> {
+        let ours = directory.join(ARRANGEMENT);
+        match fs::remove_dir_all(&ours) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("remove {}", ours.display()));
+            }
+            _ => {}
+        }
+        // It stays where others have put something there, or where a file system is mounted on it.
+        let _ = fs::remove_dir(directory);
+        Ok(())
+    }
+
     /// The sets of maps.
     pub(super) fn sets(&self) -> &Sets {
         &self.sets
@@ -122,7 +150,6 @@ fn keep_to_ourselves(directory: &Path) -> Result<()> {
 
 fn mount_bpffs(directory: &Path) -> Result<()> {
     let below = directory.parent().unwrap_or(directory);
-    let is_bpffs = |path: &Path| statfs(path).is_ok_and(|fs| fs.filesystem_type() == BPF_FS_MAGIC);
     if is_bpffs(below) {
         return Ok(());
     }
@@ -136,7 +163,15 @@ fn mount_bpffs(directory: &Path) -> Result<()> {
         )
         .with_context(|| format!("mount the BPF file system on {BPFFS}"));
     }
-    bail!(
+    bail!("{}", elsewhere(directory))
+}
+
+fn is_bpffs(path: &Path) -> bool {
+    statfs(path).is_ok_and(|fs| fs.filesystem_type() == BPF_FS_MAGIC)
+}
+
+fn elsewhere(directory: &Path) -> String {
+    format!(
         "{} is not in a BPF file system: name a directory in one with --bpffs, by default {BPFFS}/routemesh",
         directory.display()
     )
