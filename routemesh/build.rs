@@ -1,47 +1,7 @@
 //! Puts the object with the kernel programs where the daemon embeds it from: `OUT_DIR/datapath.o`.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-};
-
-use anyhow::{Context as _, Result};
-use bpf_build::{OBJECT_VARIABLE, Object};
-
 fn main() {
-    if let Err(error) = embed() {
+    if let Err(error) = bpf_build::embed(bpf_build::DATAPATH) {
         println!("cargo::error={error:#}");
     }
-}
-
-fn embed() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("the package lies in the workspace's root")?;
-    println!("cargo::rerun-if-env-changed={OBJECT_VARIABLE}");
-    for source in [
-        "Cargo.lock",
-        "Cargo.toml",
-        "routemesh-common",
-        "routemesh-ebpf",
-    ] {
-        println!("cargo::rerun-if-changed={}", root.join(source).display());
-    }
-    let out = PathBuf::from(env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?);
-    // TARGET/PROFILE/build/routemesh-HASH/out: every profile shares one build of the programs.
-    let target = out
-        .ancestors()
-        .nth(4)
-        .context("OUT_DIR lies in a target directory")?;
-
-    let found = Object::find()?;
-    let made_of = match &found {
-        Object::Prebuilt(path) => path,
-        Object::Built(tools) => &tools.linker,
-    };
-    println!("cargo::rerun-if-changed={}", made_of.display());
-    let object = bpf_build::object(&found, bpf_build::DATAPATH, root, target)?;
-    fs::copy(&object, out.join("datapath.o"))
-        .with_context(|| format!("copy {}", object.display()))?;
-    Ok(())
 }

@@ -13,7 +13,7 @@ mod system;
 
 pub use compiler::Compiler;
 pub use linker::{BPF_LINKER_VERSION, cache, install_root};
-pub use object::{BENCH, DATAPATH, OBJECT_VARIABLE, Object, check, object, plain_paths};
+pub use object::{BENCH, DATAPATH, OBJECT_VARIABLE, Object, check, embed, object, plain_paths};
 pub use system::{Host, System};
 
 /// What compiles and links for BPF.

@@ -97,6 +97,47 @@ pub fn object(object: &Object, name: &str, root: &Path, target: &Path) -> Result
     }
 }
 
+/// For a build script: has `OUT_DIR/NAME.o` for its package to embed, and cargo run the script
+/// again when the object is to be another. The package lies in the workspace's root.
+///
+/// # Errors
+///
+/// Those of [`Object::find`] and [`object`], and if it cannot be copied.
+pub fn embed(name: &str) -> Result<()> {
+    // Asked when it runs: compiled in, it would be where the script was built first, which with a
+    // shared target directory may be another worktree.
+    let package = variable("CARGO_MANIFEST_DIR")?;
+    let root = package
+        .parent()
+        .context("the package lies in the workspace's root")?;
+    println!("cargo::rerun-if-env-changed={OBJECT_VARIABLE}");
+    for source in ["Cargo.lock", "Cargo.toml", "routemesh-common", PACKAGE] {
+        println!("cargo::rerun-if-changed={}", root.join(source).display());
+    }
+    let out = variable("OUT_DIR")?;
+    // TARGET/PROFILE/build/PACKAGE-HASH/out: every profile shares one build of the programs.
+    let target = out
+        .ancestors()
+        .nth(4)
+        .context("OUT_DIR lies in a target directory")?;
+    let found = Object::find()?;
+    let made_of = match &found {
+        Object::Prebuilt(path) => path,
+        Object::Built(tools) => &tools.linker,
+    };
+    println!("cargo::rerun-if-changed={}", made_of.display());
+    let object = object(&found, name, root, target)?;
+    fs::copy(&object, out.join(name).with_extension("o"))
+        .with_context(|| format!("copy {}", object.display()))?;
+    Ok(())
+}
+
+/// A directory that cargo names to build scripts.
+fn variable(name: &str) -> Result<PathBuf> {
+    let directory = env::var_os(name).with_context(|| format!("cargo sets {name}"))?;
+    Ok(directory.into())
+}
+
 /// Checks the programs for BPF; a warning is an error.
 ///
 /// # Errors
