@@ -1,6 +1,10 @@
 //! One binary: the daemon and its clients.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -37,7 +41,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if cli::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("routemesh: {error:#}");
+            // Not `eprintln`, which panics where nobody reads it any more.
+            let _ = writeln!(io::stderr(), "routemesh: {error:#}");
             ExitCode::from(cli::exit_code(&error))
         }
     }

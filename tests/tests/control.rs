@@ -13,6 +13,17 @@ use routemesh_tests::lab::{Lab, Node, PATIENCE, Pair, Ping, Routemesh, binary, e
 use serde_json::Value;
 
 #[test]
+fn who_reads_no_errors_gets_the_exit_code() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = Command::new(binary().unwrap())
+        .args(["--socket", "/nowhere/routemesh.sock", "status"])
+        .stderr(writer)
+        .status();
+    assert_eq!(status.unwrap().code(), Some(3));
+}
+
+#[test]
 fn a_route_works_as_soon_as_the_answer_is_there() {
     let pair = Pair::new().unwrap();
     let (a, b) = (lone(&pair.a.host), pair.b.config("tc", &pair.a));

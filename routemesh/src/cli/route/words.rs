@@ -10,6 +10,8 @@ use crate::{
 /// How a route is written, for those who wrote it otherwise.
 const FORM: &str = "a route is written DST via ADDRESS [dev IF] [mode MODE] [vtep-mac MAC] \
                     [vni N] [gre-key N] [mtu BYTES], or blackhole DST";
+const ADDRESS: &str = "an address, as 192.0.2.1 or fd00::1,";
+const NUMBER: &str = "a number from 0 to 4294967295";
 
 /// What `words` ask for: a prefix (or `default`), and in any order `via ADDRESS`, `dev IF`,
 /// `mode MODE`, `vtep-mac MAC`, `vni N`, `gre-key N`, `mtu BYTES`, `blackhole`. `default` is IPv6's
@@ -27,13 +29,13 @@ pub(super) fn parse(op: RouteOp, words: &[&str], ipv6: Option<bool>) -> Result<R
     let mut blackhole = false;
     while let Some(word) = words.next() {
         match word {
-            "via" => once(word, &mut via, argument(word, words.next())?)?,
+            "via" => once(word, &mut via, wanted(word, words.next(), ADDRESS)?)?,
             "dev" => once(word, &mut dev, argument(word, words.next())?)?,
             "mode" => once(word, &mut mode, argument(word, words.next())?)?,
             "vtep-mac" => once(word, &mut vtep_mac, argument(word, words.next())?)?,
-            "vni" => once(word, &mut vni, argument(word, words.next())?)?,
-            "gre-key" => once(word, &mut gre_key, argument(word, words.next())?)?,
-            "mtu" => once(word, &mut mtu, argument(word, words.next())?)?,
+            "vni" => once(word, &mut vni, wanted(word, words.next(), NUMBER)?)?,
+            "gre-key" => once(word, &mut gre_key, wanted(word, words.next(), NUMBER)?)?,
+            "mtu" => once(word, &mut mtu, wanted(word, words.next(), NUMBER)?)?,
             "blackhole" => blackhole = true,
             "to" => {
                 let text: String = argument(word, words.next())?;
@@ -66,9 +68,20 @@ pub(super) fn parse(op: RouteOp, words: &[&str], ipv6: Option<bool>) -> Result<R
 }
 
 fn argument<T: FromStr<Err: Display>>(word: &str, text: Option<&str>) -> Result<T, String> {
-    let text = text.ok_or_else(|| format!("'{word}' wants a value after it"))?;
+    let text = value(word, text)?;
     text.parse()
         .map_err(|error| format!("{word} '{text}': {error}"))
+}
+
+/// For what parses with errors that do not say what would be right.
+fn wanted<T: FromStr>(word: &str, text: Option<&str>, what: &str) -> Result<T, String> {
+    let text = value(word, text)?;
+    text.parse()
+        .map_err(|_| format!("{word} '{text}': {what} is wanted"))
+}
+
+fn value<'a>(word: &str, text: Option<&'a str>) -> Result<&'a str, String> {
+    text.ok_or_else(|| format!("'{word}' wants a value after it"))
 }
 
 fn once<T>(word: &str, slot: &mut Option<T>, value: T) -> Result<(), String> {
@@ -176,7 +189,18 @@ mod tests {
                 "10.1.0.0/24 wants a next hop, as 10.1.0.0/24 via 192.0.2.1; or blackhole 10.1.0.0/24",
             ),
             ("10.1.0.0/24 via", "'via' wants a value after it"),
-            ("10.1.0.0/24 via x", "via 'x': invalid IP address syntax"),
+            (
+                "10.1.0.0/24 via x",
+                "via 'x': an address, as 192.0.2.1 or fd00::1, is wanted",
+            ),
+            (
+                "10.1.0.0/24 via 192.0.2.1 mtu 99999999999",
+                "mtu '99999999999': a number from 0 to 4294967295 is wanted",
+            ),
+            (
+                "10.1.0.0/24 via 192.0.2.1 vni 0x7",
+                "vni '0x7': a number from 0 to 4294967295 is wanted",
+            ),
             (
                 "10.1.2.3/24 via 192.0.2.1",
                 "10.1.2.3/24 has host bits set; the network is 10.1.2.0/24",
