@@ -3,7 +3,10 @@
 use std::{fs, net::IpAddr, path::Path, time::Duration};
 
 use routemesh_tests::{
-    lab::{Capture, Echo, Lab, Pair, Ping, tcp_for, tcp_stream, udp_echo},
+    lab::{
+        Capture, Echo, Lab, Pair, Ping, flowtable, lack_of_flowtables, offloaded, received,
+        tcp_for, tcp_stream, udp_echo,
+    },
     packet::ETHERTYPE_IPV4,
 };
 
@@ -43,6 +46,36 @@ fn with_kernel_routing_all_kinds_of_traffic_pass() {
     }
     let transfer = tcp_for(a, b, b.v4(), Duration::from_millis(200)).unwrap();
     assert!(transfer.gbit_per_second() > 0.0);
+}
+
+#[test]
+fn a_flowtable_takes_what_the_kernel_would_have_routed() {
+    if let Some(lack) = lack_of_flowtables().unwrap() {
+        eprintln!("skipped: no flowtables: {lack}");
+        return;
+    }
+    let interfaces = ["eth0", "docker0"];
+    let pair = routed_by_the_kernel();
+    for side in [&pair.a, &pair.b] {
+        flowtable(side.host.node(), &interfaces).unwrap();
+    }
+    let (a, b) = (&pair.a.container, &pair.b.container);
+    let counts = || {
+        let came = interfaces.map(|interface| received(&pair.b.host, interface).unwrap());
+        let offloaded = offloaded(&pair.b.host, &interfaces).unwrap();
+        (came.iter().sum::<i64>().unsigned_abs(), offloaded)
+    };
+    for address in [b.v4(), b.v6()] {
+        let before = counts();
+        tcp_stream(a, b, address, 8 * MIB).unwrap();
+        let after = counts();
+        let (came, offloaded) = (after.0 - before.0, after.1 - before.1);
+        // All but what it takes until the flow is known.
+        assert!(
+            came > 100 && offloaded > came * 9 / 10,
+            "{offloaded} of {came}"
+        );
+    }
 }
 
 #[test]

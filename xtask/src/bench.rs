@@ -24,7 +24,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         is_root(),
         "the benchmark makes network namespaces and loads BPF programs: run it as root"
     );
-    packages::need(packages::LAB)?;
+    packages::need(&[packages::LAB, packages::BENCH].concat())?;
     setup::run()?;
     let program = release::build(&["routemesh", "routemesh-tests"])?.join("routemesh-bench");
     // Replaces this process, so that Ctrl-C and the exit status are the benchmark's own.

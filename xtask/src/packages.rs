@@ -33,13 +33,19 @@ pub(crate) const LAB: &[Package] = &[
     package("bpftool", "bpftool"),
 ];
 
+const NFTABLES: Package = package("nftables", "nft");
+const OPEN_VSWITCH: Package = package("openvswitch-switch", "ovs-vswitchd");
+
+/// What the benchmark needs beside the Lab's.
+pub(crate) const BENCH: &[Package] = &[NFTABLES, OPEN_VSWITCH];
+
 /// What the tests need beside the Lab's.
 pub(crate) const TESTS: &[Package] = &[
-    package("nftables", "nft"),
+    NFTABLES,
+    OPEN_VSWITCH,
     package("tcpdump", "tcpdump"),
     package("tshark", "tshark"),
     package("docker.io", "dockerd"),
-    package("openvswitch-switch", "ovs-vswitchd"),
     package("containernetworking-plugins", "/usr/lib/cni/bridge"),
     package("busybox-static", "busybox"),
     package("prometheus", "promtool"),

@@ -5,14 +5,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use routemesh_common::bench::{Arrived, MARK, PLAIN, Stream, WRAPPED};
 use routemesh_tests::lab::{
-    Host, Lab, PATIENCE, Routemesh, Side, Wire, accept, docker_rules, eventually,
+    Host, Lab, PATIENCE, Routemesh, Side, Wire, accept, docker_rules, eventually, forwarded,
 };
 
 use crate::{
     background::Background,
     contest::Contender,
     generator::{Redirect, Sink, Source, interval},
-    way::forwarded,
 };
 
 /// What is routed to the sink: 16.0.0.0/4, so 2²⁸ addresses.

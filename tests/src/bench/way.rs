@@ -1,11 +1,11 @@
 //! The ways from container to container that are compared, each between two hosts of its own.
 
-use std::{fmt::Write as _, fs};
+use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::lab::{
-    Node, PATIENCE, Pair, Routemesh, Side, accept, docker_rules, eventually, refuse_sources,
-    tcp_stream,
+    Node, OpenVswitch, PATIENCE, Pair, Ping, Routemesh, Side, accept, docker_rules, eventually,
+    flowtable, forwarded, offloaded, received, refuse_sources, tcp_stream,
 };
 
 use crate::column;
@@ -16,6 +16,9 @@ const SUPER_PACKET: u64 = 1 << 16;
 const TRIAL: u64 = 8 << 20;
 /// What containers may send so that every tunnel's headers fit into the cable's 1500 bytes.
 const TUNNELLED_MTU: u32 = 1400;
+
+/// By which packets come in to a host.
+const INTERFACES: [&str; 2] = ["eth0", "docker0"];
 
 /// A way between two containers.
 pub(crate) struct Way {
@@ -29,6 +32,10 @@ enum Carrier {
     /// A cable between the two that send and receive: they are the hosts themselves.
     Cable,
     Kernel,
+    /// The kernel's, which comes first.
+    Flowtable,
+    /// Host A's, which what is sent comes to first, and host B's.
+    OpenVswitch(#[expect(dead_code, reason = "held for what they do")] Vec<OpenVswitch>),
     /// Host A's daemon and host B's.
     Routemesh(Vec<Routemesh>),
 }
@@ -67,6 +74,17 @@ impl Way {
         }
         pair.kernel_routing()?;
         Self::of(column::RULES, pair, Carrier::Kernel)
+    }
+
+    /// As Docker and its operator set it up, and a flowtable that known flows take.
+    pub(crate) fn flowtable() -> Result<Self> {
+        let pair = Pair::cabled()?;
+        with_docker(&pair, "eth0")?;
+        pair.kernel_routing()?;
+        for side in [&pair.a, &pair.b] {
+            flowtable(side.host.node(), &INTERFACES)?;
+        }
+        Self::of(column::FLOWTABLE, pair, Carrier::Flowtable)
     }
 
     /// By routemesh, with that mode of the uplinks, on hosts as Docker leaves them.
@@ -112,6 +130,27 @@ impl Way {
         Self::of(name, pair, Carrier::Kernel)
     }
 
+    /// By the kernel's routing into Open vSwitch's vxlan, whose datapath is in user space.
+    pub(crate) fn open_vswitch(name: &'static str) -> Result<Self> {
+        let pair = Pair::cabled()?;
+        narrow(&pair)?;
+        let mut switches = Vec::new();
+        for (side, other) in [(&pair.a, &pair.b), (&pair.b, &pair.a)] {
+            side.host.forward()?;
+            let wire = pair.lab.wire();
+            let switch = OpenVswitch::start(&side.host, wire, &vtep(side), TUNNELLED_MTU)?;
+            switch.tunnel("vxlan", other.host.v4().into(), Some(1))?;
+            side.host.ip(&routes(other, OpenVswitch::INTERFACE))?;
+            switches.push(switch);
+        }
+        eventually("packets in the tunnel", PATIENCE, || {
+            Ping::default().run(&pair.a.container, pair.b.container.v4())?;
+            ensure!(switches[0].tunnelled("vxlan")? > 0, "it has counted none");
+            Ok(())
+        })?;
+        Self::of(name, pair, Carrier::OpenVswitch(switches))
+    }
+
     fn of(name: &'static str, pair: Pair, carrier: Carrier) -> Result<Self> {
         let way = Self {
             name,
@@ -125,16 +164,12 @@ impl Way {
     /// Who sends, who receives, and by what addresses the latter is reached.
     pub(crate) fn ends(&self) -> (&Node, &Node, [std::net::IpAddr; 2]) {
         let Pair { a, b, .. } = &self.pair;
-        match self.carrier {
-            Carrier::Cable => {
-                let addresses = [b.host.v4().into(), b.host.v6().into()];
-                (a.host.node(), b.host.node(), addresses)
-            }
-            Carrier::Kernel | Carrier::Routemesh(_) => {
-                let addresses = [b.container.v4(), b.container.v6()];
-                (&a.container, &b.container, addresses)
-            }
+        if matches!(self.carrier, Carrier::Cable) {
+            let addresses = [b.host.v4().into(), b.host.v6().into()];
+            return (a.host.node(), b.host.node(), addresses);
         }
+        let addresses = [b.container.v4(), b.container.v6()];
+        (&a.container, &b.container, addresses)
     }
 
     /// Sees that what is sent arrives unchanged, and by this way.
@@ -158,6 +193,15 @@ impl Way {
         let packets = match &self.carrier {
             Carrier::Cable => 0,
             Carrier::Kernel => forwarded(&a.host)?.min(forwarded(&b.host)?),
+            Carrier::Flowtable => {
+                let taken = |host| offloaded(host, &INTERFACES);
+                taken(&a.host)?.min(taken(&b.host)?)
+            }
+            // The switch has the uplink to itself.
+            Carrier::OpenVswitch(_) => {
+                let came = received(&b.host, "eth0")?.unsigned_abs();
+                came.min(forwarded(&b.host)?)
+            }
             Carrier::Routemesh(daemons) => {
                 let (a, b) = (&daemons[0], &daemons[1]);
                 let sent = counted(a, "routed")? + counted(a, "encapsulated")?;
@@ -211,28 +255,18 @@ fn narrow(pair: &Pair) -> Result<()> {
 /// A vxlan device with fixed neighbours, and routes through it to the other host's containers.
 fn flannel(side: &Side, other: &Side) -> Result<()> {
     let (local, remote) = (side.host.v4(), other.host.v4());
-    let mac = |side: &Side| format!("02:00:00:00:04:{:02x}", side.host.number());
     let mut lines = format!(
         "link add flannel.1 address {} type vxlan id 1 local {local} dev eth0 dstport 8472 nolearning\n\
          link set flannel.1 up\n",
-        mac(side)
+        vtep(side)
     );
-    for subnet in other.network.subnets() {
-        // The address of the other device is the first of the subnet, as flannel has it.
-        let via = subnet.addr();
-        let _ = write!(
-            lines,
-            "neigh replace {via} lladdr {} dev flannel.1 nud permanent\n\
-             route add {subnet} via {via} dev flannel.1 onlink\n",
-            mac(other)
-        );
-    }
+    lines += &routes(other, "flannel.1");
     side.host.ip(&lines)?;
     let fdb = [
         "bridge",
         "fdb",
         "append",
-        &mac(other),
+        &vtep(other),
         "dev",
         "flannel.1",
         "dst",
@@ -242,26 +276,25 @@ fn flannel(side: &Side, other: &Side) -> Result<()> {
     side.host.run(fdb.each_ref().map(String::as_str)).map(drop)
 }
 
-/// Packets that a host's kernel has forwarded, of both families.
-pub(crate) fn forwarded(host: &Node) -> Result<u64> {
-    host.enter(|| {
-        let v4 = fs::read_to_string("/proc/thread-self/net/snmp")?;
-        let mut lines = v4.lines().filter_map(|line| line.strip_prefix("Ip: "));
-        let (names, values) = (lines.next(), lines.next());
-        let (Some(names), Some(values)) = (names, values) else {
-            bail!("no counters of IP in /proc/net/snmp");
-        };
-        let mut fields = names.split(' ').zip(values.split(' '));
-        let (_, v4) = fields
-            .find(|(name, _)| *name == "ForwDatagrams")
-            .context("no ForwDatagrams")?;
-        let v6 = fs::read_to_string("/proc/thread-self/net/snmp6")?;
-        let v6 = v6
-            .lines()
-            .find_map(|line| line.strip_prefix("Ip6OutForwDatagrams"))
-            .context("no Ip6OutForwDatagrams")?;
-        Ok(v4.parse::<u64>()? + v6.trim().parse::<u64>()?)
-    })
+/// The MAC of a host's end of a tunnel.
+fn vtep(side: &Side) -> String {
+    format!("02:00:00:00:04:{:02x}", side.host.number())
+}
+
+/// The `ip` lines that lead to the containers of `other` by a device that a tunnel is behind.
+fn routes(other: &Side, device: &str) -> String {
+    let mut lines = String::new();
+    for subnet in other.network.subnets() {
+        // The address of the other device is the first of the subnet, as flannel has it.
+        let via = subnet.addr();
+        let _ = write!(
+            lines,
+            "neigh replace {via} lladdr {} dev {device} nud permanent\n\
+             route add {subnet} via {via} dev {device} onlink\n",
+            vtep(other)
+        );
+    }
+    lines
 }
 
 /// Packets that a daemon's programs saw end like that, over ports and interfaces.

@@ -13,6 +13,7 @@ mod capture;
 mod daemon;
 mod delay;
 mod docker;
+mod flowtable;
 mod footprint;
 mod host;
 mod http;
@@ -42,6 +43,7 @@ pub use capture::Capture;
 pub use daemon::{Routemesh, binary};
 pub use delay::{connections_for, round_trips};
 pub use docker::{Docker, DockerContainer};
+pub use flowtable::{flowtable, lack_of_flowtables, offloaded};
 pub use footprint::{Footprint, Leftovers, attached, has_tcx, interrupt, pinned_maps, pins};
 pub use host::Host;
 pub use http::{Answer, request};
@@ -54,7 +56,7 @@ pub use numbered::{Numbered, udp_numbered, udp_numbered_to_any};
 pub use openvswitch::OpenVswitch;
 pub use pair::{Pair, Segments, Side};
 pub use process::{Process, run};
-pub use tally::{ended_at, received, settled};
+pub use tally::{ended_at, forwarded, received, settled};
 pub use traffic::{
     Echo, Ping, Transfer, tcp_flows, tcp_for, tcp_stream, tcp_watched, udp_echo, udp_for,
 };

@@ -103,6 +103,25 @@ impl OpenVswitch {
         Ok(())
     }
 
+    /// Packets that have left by the tunnel of that kind, which it counts up in a second or so.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn tunnelled(&self, kind: &str) -> Result<u64> {
+        let bridge = socket(self.folder.path(), &format!("{}.mgmt", Self::INTERFACE));
+        let port = format!("{kind}0");
+        let counts = run(
+            "ovs-ofctl",
+            ["dump-ports", &format!("unix:{bridge}"), &port],
+        )?;
+        // As `tx pkts=12, bytes=…`.
+        let (_, sent) = counts
+            .split_once("tx pkts=")
+            .context("no count of packets")?;
+        let digits = sent.split(|letter: char| !letter.is_ascii_digit()).next();
+        Ok(digits.unwrap_or_default().parse()?)
+    }
+
     /// Runs `ovs-vsctl` with these words, and waits until what they ask for is done.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Packets as counted by the kernel and by routemesh.
 
-use anyhow::{Context, Result, ensure};
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::{Node, PATIENCE, Routemesh, eventually};
@@ -27,6 +29,31 @@ pub fn received(node: &Node, interface: &str) -> Result<i64> {
     let links: Value = serde_json::from_str(&json)?;
     let packets = links[0]["stats64"]["rx"]["packets"].as_i64();
     packets.with_context(|| format!("no counter of {interface}: {json}"))
+}
+
+/// Packets that a node's kernel has forwarded, of both families.
+///
+/// # Errors
+/// When it has no such counters.
+pub fn forwarded(node: &Node) -> Result<u64> {
+    node.enter(|| {
+        let v4 = fs::read_to_string("/proc/thread-self/net/snmp")?;
+        let mut lines = v4.lines().filter_map(|line| line.strip_prefix("Ip: "));
+        let (names, values) = (lines.next(), lines.next());
+        let (Some(names), Some(values)) = (names, values) else {
+            bail!("no counters of IP in /proc/net/snmp");
+        };
+        let mut fields = names.split(' ').zip(values.split(' '));
+        let (_, v4) = fields
+            .find(|(name, _)| *name == "ForwDatagrams")
+            .context("no ForwDatagrams")?;
+        let v6 = fs::read_to_string("/proc/thread-self/net/snmp6")?;
+        let v6 = v6
+            .lines()
+            .find_map(|line| line.strip_prefix("Ip6OutForwDatagrams"))
+            .context("no Ip6OutForwDatagrams")?;
+        Ok(v4.parse::<u64>()? + v6.trim().parse::<u64>()?)
+    })
 }
 
 impl Routemesh {

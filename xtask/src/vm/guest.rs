@@ -33,6 +33,8 @@ const MODULES: &[&str] = &[
     "ipip",
     "sit",
     "ip6_tunnel",
+    "nft_flow_offload",
+    "nf_flow_table_inet",
 ];
 
 /// How long a guest may take, in seconds.

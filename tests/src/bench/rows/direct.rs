@@ -1,6 +1,7 @@
 //! Row 1, and the processor time of row 5: streams and datagrams without a tunnel.
 
 use anyhow::Result;
+use routemesh_tests::lab::lack_of_flowtables;
 
 use super::{Run, compare};
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
 };
 
 pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
-    let ways = [
+    let mut ways = vec![
         Way::cable()?,
         Way::kernel()?,
         Way::iptables()?,
@@ -20,12 +21,22 @@ pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
         Way::routemesh(column::TC, "tc")?,
         Way::routemesh(column::AUTO, "auto")?,
     ];
+    let lack = lack_of_flowtables()?;
+    if lack.is_none() {
+        ways.push(Way::flowtable()?);
+    }
     let v4 = [
         (Load::Streams(1, Family::V4), [TCP_1, TCP_1_COST]),
         (Load::Datagrams(Family::V4), [UDP, UDP_COST]),
         (Load::Streams(8, Family::V4), [TCP_8, TCP_8_COST]),
     ];
     let mut found = compare(run, 1, &ways, &v4)?;
+    found[0].note = lack.map(|lack| {
+        format!(
+            "There is no column of nftables' flowtable, since this kernel has none: \
+             `nft` was told to make one in a namespace, and said `{lack}`."
+        )
+    });
     if !run.quick {
         let v6 = [
             (Load::Streams(1, Family::V6), [TCP_1_V6, TCP_1_V6_COST]),
