@@ -23,6 +23,25 @@ pub(crate) struct Pace {
     pub(crate) spread: f64,
 }
 
+impl Pace {
+    /// That of a short run, in three minutes, or of one in thirty.
+    pub(crate) const fn of(quick: bool) -> Self {
+        if quick {
+            Self {
+                rounds: 6..=6,
+                sample: Duration::from_millis(200),
+                spread: 0.1,
+            }
+        } else {
+            Self {
+                rounds: 8..=20,
+                sample: Duration::from_millis(500),
+                spread: 0.03,
+            }
+        }
+    }
+}
+
 /// A figure that each measurement yields.
 #[derive(Clone, Copy)]
 pub(crate) struct Measure {
@@ -178,9 +197,20 @@ impl Contest<'_> {
     }
 }
 
+/// What is to be said of a comparison whose ratios are not known well enough, in `words`; else
+/// nothing. One measurement has no interval.
+pub(crate) fn noise<'a>(comparison: &Comparison, spread: f64, words: &'a str) -> &'a str {
+    let several = comparison.rounds() > 1;
+    if several && !is_tight(comparison, spread) {
+        words
+    } else {
+        ""
+    }
+}
+
 /// Whether the ratios that goals are set for are known well enough; without goals, those that
 /// are shown.
-pub(crate) fn is_tight(comparison: &Comparison, spread: f64) -> bool {
+fn is_tight(comparison: &Comparison, spread: f64) -> bool {
     let first = comparison
         .columns
         .first()

@@ -12,6 +12,8 @@ pub(crate) struct Goal {
     pub(crate) column: &'static str,
     pub(crate) against: Option<&'static str>,
     bound: Bound,
+    /// What stands in the way, as it is known by profiles: for the page, where the goal is missed.
+    pub(crate) reason: Option<&'static str>,
 }
 
 #[derive(Clone, Copy)]
@@ -56,6 +58,7 @@ const fn ratio(
         column,
         against: Some(against),
         bound,
+        reason: None,
     }
 }
 
@@ -65,8 +68,18 @@ const fn figure(comparison: &'static str, column: &'static str, bound: Bound) ->
         column,
         against: None,
         bound,
+        reason: None,
     }
 }
+
+const A_FASTER_CABLE: &str = "\
+    the goal comes from a machine where a bare redirect carried 1.09 million frames a second, so \
+    that all else that a frame takes, some 900 ns, hid what a program does. Where a bare redirect \
+    carries ten million, 100 ns a frame with source and sink, the program has 5 ns for parsing, \
+    the look-up, TTL, MACs and counters; row 6 has what they take.";
+const THE_SOURCE_TOO: &str = "\
+    the source's and the sink's own work is in both figures and the same in both, so the smaller \
+    one has more of it: `without the source's own work` has the two ways alone.";
 
 /// All goals.
 pub(crate) const GOALS: &[Goal] = &[
@@ -77,10 +90,10 @@ pub(crate) const GOALS: &[Goal] = &[
     ratio("udp", TC, IPTABLES, Bound::AtLeast(1.6)),
     ratio("tunnel-tcp", VXLAN, KERNEL_VXLAN, Bound::AtLeast(1.25)),
     ratio("tunnel-udp", VXLAN, KERNEL_VXLAN, Bound::AtLeast(2.0)),
-    ratio("transit", XDP, REDIRECT, Bound::AtLeast(0.95)),
-    ratio("transit", XDP, KERNEL, Bound::AtLeast(4.5)),
-    ratio("transit", XDP, IPTABLES, Bound::AtLeast(7.0)),
-    ratio("decapsulate", VXLAN, KERNEL_VXLAN, Bound::AtLeast(4.0)),
+    ratio("transit", XDP, REDIRECT, Bound::AtLeast(0.95)).unless(A_FASTER_CABLE),
+    ratio("transit", XDP, KERNEL, Bound::AtLeast(4.5)).unless(THE_SOURCE_TOO),
+    ratio("transit", XDP, IPTABLES, Bound::AtLeast(7.0)).unless(THE_SOURCE_TOO),
+    ratio("decapsulate", VXLAN, KERNEL_VXLAN, Bound::AtLeast(4.0)).unless(THE_SOURCE_TOO),
     ratio("added-p50", TC, IPTABLES, Bound::AtMost(0.6)),
     ratio(
         "scale-4k",
@@ -103,6 +116,12 @@ pub(crate) const GOALS: &[Goal] = &[
 ];
 
 impl Goal {
+    /// The same, with what stands in the way.
+    const fn unless(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
     /// What was found, and whether that is enough; none where it was not measured.
     pub(crate) fn verdict(&self, report: &Report) -> Option<(Estimate, Verdict)> {
         let comparison = report.comparison(self.comparison)?;

@@ -19,12 +19,7 @@ mod table;
 mod transit;
 mod way;
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
@@ -64,22 +59,6 @@ struct Options {
 }
 
 impl Options {
-    fn pace(&self) -> Pace {
-        if self.quick {
-            Pace {
-                rounds: 6..=6,
-                sample: Duration::from_millis(200),
-                spread: 0.1,
-            }
-        } else {
-            Pace {
-                rounds: 8..=20,
-                sample: Duration::from_millis(500),
-                spread: 0.03,
-            }
-        }
-    }
-
     fn rows(&self) -> Result<Vec<&'static Row>> {
         for number in &self.rows {
             let known = ROWS.iter().any(|row| row.numbers.contains(number));
@@ -131,7 +110,7 @@ fn measure(options: &Options, screen: &Screen) -> Result<Report> {
     let mut report = Report::new(options.quick)?;
     println!("{}", report.machine);
     let run = Run {
-        pace: options.pace(),
+        pace: Pace::of(options.quick),
         quick: options.quick,
         screen,
     };

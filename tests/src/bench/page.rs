@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
+    contest::{Pace, noise},
     goal::{GOALS, Verdict},
     report::{Comparison, Report},
     statistic::Estimate,
@@ -61,7 +62,7 @@ pub(crate) fn markdown(report: &Report, chart: Option<&str>) -> String {
     let mut comparisons: Vec<_> = report.comparisons.iter().collect();
     comparisons.sort_by_key(|comparison| comparison.row);
     for comparison in comparisons {
-        page += &table(comparison);
+        page += &table(comparison, Pace::of(report.quick).spread);
     }
     page + "\n" + REPRODUCE
 }
@@ -88,10 +89,28 @@ fn goals(report: &Report) -> String {
         let (title, subject, bound) = (&comparison.title, subject(goal), goal.bound());
         let _ = writeln!(text, "| {title} | {subject} | {found} | {bound} | {mark} |");
     }
-    text
+    text + &missed(report)
 }
 
-/// Columns of routemesh that are not surely better than each of the kernel's.
+/// Why goals were missed, of those that were.
+fn missed(report: &Report) -> String {
+    let missed = GOALS.iter().filter_map(|goal| {
+        let (_, verdict) = goal.verdict(report)?;
+        matches!(verdict, Verdict::Missed).then_some((goal, report.comparison(goal.comparison)?))
+    });
+    let mut text = String::new();
+    for (goal, comparison) in missed {
+        let reason = goal.reason.unwrap_or("it is not known yet.");
+        let (title, subject) = (&comparison.title, subject(goal));
+        let _ = writeln!(text, "- {title}, {subject}: {reason}");
+    }
+    if text.is_empty() {
+        return text;
+    }
+    format!("\n### Why some was missed\n\n{text}")
+}
+
+/// Columns of routemesh that are not surely better than each of what its users would use.
 fn slower(report: &Report) -> String {
     let mut text = String::from("\n## Where routemesh is not faster\n\n");
     let mut none = true;
@@ -101,7 +120,7 @@ fn slower(report: &Report) -> String {
             .iter()
             .map(|column| column.name.as_str())
             .partition(|name| name.starts_with("routemesh"));
-        let others = others.iter().filter(|name| name.starts_with("kernel"));
+        let others = others.iter().filter(|name| is_in_use(name));
         for (one, other) in others.flat_map(|other| ours.iter().map(move |one| (one, other))) {
             let Some(ratio) = comparison.ratio(one, other) else {
                 continue;
@@ -124,7 +143,14 @@ fn slower(report: &Report) -> String {
     text
 }
 
-fn table(comparison: &Comparison) -> String {
+/// Whether users would use it: cables and bare redirects are limits.
+fn is_in_use(column: &str) -> bool {
+    ["kernel", "Open vSwitch"]
+        .iter()
+        .any(|name| column.starts_with(name))
+}
+
+fn table(comparison: &Comparison, spread: f64) -> String {
     let Comparison {
         row, title, unit, ..
     } = comparison;
@@ -132,14 +158,15 @@ fn table(comparison: &Comparison) -> String {
         .columns
         .first()
         .map(|column| column.name.as_str());
-    let rounds = comparison.columns.iter().map(|column| column.samples.len());
-    let rounds = rounds.max().unwrap_or_default();
+    let rounds = comparison.rounds();
+    let wide = " **The intervals are wider than wanted.**";
+    let noise = noise(comparison, spread, wide);
     let better = if comparison.less { "less" } else { "more" };
     let against = first.unwrap_or_default();
     let note = comparison.note.as_deref();
     let note = note.map_or(String::new(), |note| format!(" {note}"));
     let mut text = format!(
-        "\n### {row} · {title}\n\n{unit}, {better} is better; medians of {rounds}.{note}\n\n\
+        "\n### {row} · {title}\n\n{unit}, {better} is better; medians of {rounds}.{noise}{note}\n\n\
          | Column | {unit} | of `{against}` |\n|---|--:|---|\n"
     );
     for column in &comparison.columns {
@@ -158,4 +185,49 @@ fn table(comparison: &Comparison) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{column, report::Column};
+
+    fn page(redirect: f64) -> String {
+        let column = |name: &str, figure| Column {
+            name: name.to_owned(),
+            samples: vec![figure; 6],
+        };
+        let mut report = Report::new(false).unwrap();
+        report.comparisons.push(Comparison {
+            id: "transit".to_owned(),
+            row: 3,
+            title: "transit".to_owned(),
+            unit: "k/s".to_owned(),
+            less: false,
+            columns: vec![
+                column(column::REDIRECT, redirect),
+                column(column::KERNEL, 100.0),
+                column(column::OPEN_VSWITCH, 900.0),
+                column(column::XDP, 600.0),
+            ],
+            note: None,
+        });
+        markdown(&report, None)
+    }
+
+    #[test]
+    fn why_a_goal_was_missed_is_told_where_it_was() {
+        let heading = "### Why some was missed";
+        assert!(page(1000.0).contains(heading));
+        assert!(!page(600.0).contains(heading));
+    }
+
+    #[test]
+    fn what_is_faster_is_told_unless_it_is_a_limit() {
+        let page = page(1000.0);
+        let (_, slower) = page.split_once("## Where routemesh is not faster").unwrap();
+        let (slower, _) = slower.split_once("## All figures").unwrap();
+        assert!(slower.contains("at 0.67 ×"), "{slower}");
+        assert_eq!(slower.matches("- ").count(), 1, "{slower}");
+    }
 }

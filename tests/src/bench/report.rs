@@ -105,6 +105,12 @@ impl Comparison {
         Some(&found.samples)
     }
 
+    /// How often was measured.
+    pub(crate) fn rounds(&self) -> usize {
+        let rounds = self.columns.iter().map(|column| column.samples.len());
+        rounds.max().unwrap_or_default()
+    }
+
     /// How much of `against` a column is, round by round.
     pub(crate) fn ratio(&self, column: &str, against: &str) -> Option<Estimate> {
         let pairs = self.samples(column)?.iter().zip(self.samples(against)?);

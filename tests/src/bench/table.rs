@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    contest::is_tight,
+    contest::noise,
     goal::{GOALS, Goal},
     report::{Comparison, Report},
     statistic::Estimate,
@@ -11,13 +11,9 @@ use crate::{
 
 /// One comparison: a line for each column, then the goals.
 pub(crate) fn comparison(report: &Report, comparison: &Comparison, spread: f64) -> String {
-    let rounds = comparison.columns.iter().map(|column| column.samples.len());
-    let rounds = rounds.max().unwrap_or_default();
-    let noise = if rounds > 1 && !is_tight(comparison, spread) {
-        ", NOISY: the intervals are wider than wanted"
-    } else {
-        ""
-    };
+    let rounds = comparison.rounds();
+    let wide = ", NOISY: the intervals are wider than wanted";
+    let noise = noise(comparison, spread, wide);
     let Comparison {
         row, title, unit, ..
     } = comparison;
