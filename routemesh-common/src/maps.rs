@@ -78,7 +78,7 @@ map_types! {
     RouteRecord = 64;
     IndexBucket = 64;
     IndexedLength = 24;
-    TableState = 104;
+    TableState = 112;
     NextHop = 104;
     NetworkId = 8;
     NetworkUse = 1;
@@ -114,6 +114,9 @@ pub struct TableState {
     /// The number of the table in force. A packet reads it once, and its answers are all of that
     /// table: so one store puts any number of changed routes into force.
     pub epoch: u64,
+    /// Until when, in nanoseconds of the coarse monotonic clock, a daemon follows the neighbours:
+    /// packets go by the MACs of [`NextHop`] till then, and have the kernel look for them after.
+    pub followed_until: u64,
     /// The lengths of prefixes that the index may hold, of IPv4 and of IPv6.
     pub indexed: [[IndexedLength; INDEXED_LENGTHS]; 2],
 }

@@ -6,6 +6,7 @@
 mod apply;
 mod control;
 mod edit;
+mod forgotten;
 mod run;
 mod settle;
 mod supervisor;
@@ -37,6 +38,7 @@ use crate::{
     },
     store::Journal,
 };
+use forgotten::Forgotten;
 use trial::Trials;
 
 pub use run::{Options, run};
@@ -97,7 +99,11 @@ impl Origin {
 pub struct Daemon {
     origin: Origin,
     config: Config,
+    /// What the kernel said last, with the neighbours it has just forgotten.
     world: Arc<World>,
+    /// The same without them.
+    told: Arc<World>,
+    forgotten: Forgotten,
     datapath: Datapath,
     /// Fixed when the maps were made.
     route_limit: u32,
@@ -190,7 +196,9 @@ impl Daemon {
             origin,
             route_limit: config.limits.routes,
             config,
+            told: Arc::clone(&world),
             world,
+            forgotten: Forgotten::default(),
             datapath,
             rows,
             plan: Plan::default(),
@@ -230,7 +238,22 @@ impl Daemon {
 
     /// Takes the world as it is now, and brings the kernel there.
     fn set_world(&mut self, world: Arc<World>) {
-        self.world = world;
+        self.told = Arc::clone(&world);
+        self.world = self.forgotten.recall(&self.world, world, Instant::now());
         self.sync();
+    }
+
+    /// Neighbours that packets go to, of which the kernel knows no more.
+    fn missed(&self) -> BTreeSet<(u32, IpAddr)> {
+        let stations = self.stations();
+        let endpoints = &self.plan.endpoints;
+        let keys = self.forgotten.keys();
+        keys.filter(|key| stations.contains(key) || endpoints.contains_key(&key.1))
+            .collect()
+    }
+
+    /// Neighbours that may be gone are believed to be, some time.
+    fn recall_forgotten(&mut self) {
+        self.set_world(Arc::clone(&self.told));
     }
 }

@@ -37,6 +37,13 @@ use crate::{
 /// next hops still have the MACs they had.
 const ROUND: Duration = Duration::from_secs(15);
 
+/// How often the kernel is asked for neighbours that it has forgotten.
+const ASKING: Duration = Duration::from_millis(500);
+
+/// For how long packets go by the MACs that a daemon left behind: longer than one that lives
+/// takes to say that it does.
+const FOLLOWED: Duration = ROUND.saturating_mul(3);
+
 /// How to run.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -194,9 +201,12 @@ async fn follow(
     loop {
         supervisor.status(lock(daemon).summary());
         let trial = lock(daemon).trials.left();
+        lock(daemon).datapath.follow_neighbours_for(FOLLOWED)?;
+        let forgotten = (!lock(daemon).forgotten.is_empty()).then_some(ASKING);
         tokio::select! {
             () = supervisor.beat() => continue,
             () = passed(trial) => lock(daemon).end_trial(),
+            () = passed(forgotten) => lock(daemon).recall_forgotten(),
             _ = signals.interrupt.recv() => return Ok(()),
             _ = signals.terminate.recv() => return Ok(()),
             _ = signals.hangup.recv() => reload(daemon),
@@ -245,15 +255,19 @@ fn reload(daemon: &Mutex<Daemon>) {
     }
 }
 
-/// Has the kernel find the MACs of next hops, which XDP needs and tc does not. Those `asked` for
-/// were looked for already; the answer is all that were by now.
+/// Has the kernel find the MACs of next hops, and of all that it has forgotten. Those `asked` for
+/// were looked for already; the answer is all next hops that were by now.
 async fn resolve(
     daemon: &Mutex<Daemon>,
     follower: &Follower,
     asked: &BTreeSet<(u32, IpAddr)>,
 ) -> BTreeSet<(u32, IpAddr)> {
-    let wanted = lock(daemon).stations();
-    for (ifindex, address) in wanted.difference(asked) {
+    let (wanted, missed) = {
+        let daemon = lock(daemon);
+        (daemon.stations(), daemon.missed())
+    };
+    let new: BTreeSet<_> = wanted.difference(asked).copied().collect();
+    for (ifindex, address) in new.union(&missed) {
         if let Err(error) = follower.resolve(*ifindex, *address).await {
             tracing::debug!("resolve {address}: {error:#}");
         }

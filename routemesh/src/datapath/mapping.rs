@@ -50,6 +50,7 @@ pub(super) struct SharedBucket {
 #[repr(C)]
 pub(super) struct SharedState {
     pub(super) epoch: AtomicU64,
+    pub(super) followed_until: AtomicU64,
     pub(super) indexed: [[SharedLength; INDEXED_LENGTHS]; 2],
 }
 

@@ -27,13 +27,14 @@ mod shape;
 mod sockets;
 mod test_run;
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
 use aya::{
     Ebpf,
     maps::{Array, HashMap, Map, MapData, MapError, xdp::DevMapHash},
 };
+use nix::time::{ClockId, clock_gettime};
 use routemesh_common::{
     ENDPOINT_SLOTS, Endpoint, INTERFACE_SLOTS, Interface, NEXT_HOP_SLOTS, NetworkId, NetworkUse,
     NextHop, PEER_SLOTS, TunnelSettings, map_names,
@@ -90,6 +91,18 @@ impl Datapath {
         self.next_hops
             .set(slot, hop, 0)
             .with_context(|| format!("set next hop {slot}"))
+    }
+
+    /// Has packets go by the MACs of next hops for that long: they are followed. Later, and where
+    /// none is known, the kernel looks for each packet's neighbour.
+    ///
+    /// # Errors
+    /// When there is no such clock.
+    pub fn follow_neighbours_for(&self, time: Duration) -> Result<()> {
+        let now = clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE).context("read the clock")?;
+        self.routes
+            .follow_neighbours_until(Duration::from(now) + time);
+        Ok(())
     }
 
     /// Accepts tunnel packets from an underlay address.

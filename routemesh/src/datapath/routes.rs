@@ -9,7 +9,7 @@
 //! A daemon that is killed in between leaves answers staged, and records that no route is for any
 //! more. [`Datapath::recover_routes`] takes the former back and tells of the latter.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use anyhow::{Context as _, Result};
 use aya::{
@@ -61,6 +61,12 @@ impl Routes {
 
     fn epoch(&self) -> u64 {
         self.state.entries()[0].epoch.load(Ordering::Acquire)
+    }
+
+    /// Has packets go by the next hops' MACs until that time of the coarse monotonic clock.
+    pub(super) fn follow_neighbours_until(&self, time: Duration) {
+        let until = &self.state.entries()[0].followed_until;
+        until.store(time.as_nanos() as u64, Ordering::Relaxed);
     }
 
     fn flip(&self) -> u64 {

@@ -127,6 +127,18 @@ impl Side {
             .try_for_each(|offload| node.offload("eth0", offload, false))
     }
 
+    /// Has the kernel forget its neighbours, as an operator does; it gives up where packets make
+    /// entries faster than it deletes them.
+    ///
+    /// # Errors
+    /// When `ip` cannot be started.
+    pub fn flush_neighbours(&self) -> Result<()> {
+        for family in ["-4", "-6"] {
+            self.host.output(&["ip", family, "neigh", "flush", "all"])?;
+        }
+        Ok(())
+    }
+
     /// The host's configuration, with the uplink `eth0` in `mode` and routes to the containers
     /// of `other`, which is on the same wire.
     #[must_use]

@@ -103,6 +103,14 @@ impl Row {
         self
     }
 
+    /// Sent to a next hop with these MACs, while a daemon follows it.
+    #[must_use]
+    pub fn addressed(mut self, counter: u32, from: [u8; 6], to: [u8; 6]) -> Self {
+        let frame = expected_forward(&self.frame, from, to);
+        self.fate = Fate::redirected(Outcome::Routed, frame, counter);
+        self
+    }
+
     /// XDP sends it by itself, with these MACs.
     #[must_use]
     pub fn by_xdp(mut self, decision: Decision, from: [u8; 6], to: [u8; 6]) -> Self {

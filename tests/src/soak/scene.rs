@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use anyhow::Result;
 use routemesh::model::Prefix;
-use routemesh_tests::lab::{Container, PATIENCE, Pair, Ping, Wire, eventually};
+use routemesh_tests::lab::{Container, PATIENCE, Pair, Ping, Side, Wire, eventually};
 
 use crate::model::{Table, lines};
 
@@ -85,6 +85,12 @@ impl Scene {
              addr replace fd00:{}::{number}/64 dev {interface} nodad",
             100 + wire
         ))
+    }
+
+    /// Has the kernels of both hosts forget their neighbours.
+    pub(crate) fn flush_neighbours(&self) -> Result<()> {
+        let mut sides = [&self.pair.a, &self.pair.b].into_iter();
+        sides.try_for_each(Side::flush_neighbours)
     }
 
     /// What kernels see a lot of, and is no business of routemesh's: routes, addresses, neighbours

@@ -98,7 +98,7 @@ impl<'a> Trial<'a> {
 
     /// One operation that takes no datagram's way away, and what is to be true after it.
     pub(crate) fn operate(&mut self) -> Result<()> {
-        let operations: [(&str, Operation<'a>); 24] = [
+        let operations: [(&str, Operation<'a>); 26] = [
             ("route replace", Self::replace),
             ("route replace", Self::replace),
             ("route replace", Self::replace),
@@ -123,6 +123,8 @@ impl<'a> Trial<'a> {
             ("an end and a start", Self::stop_and_start),
             ("the second path goes and comes", Self::flap_second),
             ("the kernel's tables", Self::churn),
+            ("neighbours are flushed", Self::flush_neighbours),
+            ("neighbours are flushed", Self::flush_neighbours),
         ];
         interrupt::check()?;
         let (what, operation) = *self.chance.pick(&operations);
@@ -244,6 +246,10 @@ impl<'a> Trial<'a> {
 
     fn flap_second(&mut self) -> Result<()> {
         self.scene.flap_second()
+    }
+
+    fn flush_neighbours(&mut self) -> Result<()> {
+        self.scene.flush_neighbours()
     }
 
     fn churn(&mut self) -> Result<()> {

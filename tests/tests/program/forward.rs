@@ -1,5 +1,7 @@
 //! What is sent on, and how it is changed by that.
 
+use std::time::Duration;
+
 use routemesh::datapath::Decision;
 use routemesh_common::Outcome;
 use routemesh_tests::{
@@ -97,6 +99,26 @@ fn ipv4_packets_go_through_ipv6_next_hops() {
                     .by_xdp(Decision::Redirect, HOST_A_MAC, HOST_B_MAC),
             ],
         );
+    });
+}
+
+#[test]
+fn a_next_hop_is_addressed_while_a_daemon_follows_it() {
+    in_rig(|rig| {
+        for f in FAMILIES {
+            let known =
+                |what| Row::from_container(format!("{f:?} {what}"), &outbound(f, f.remote()));
+            let counter = f.counter(Known::Remote);
+            let addressed = known("followed").addressed(counter, HOST_A_MAC, HOST_B_MAC);
+            let unknown = Row::from_container("not known", &outbound(f, f.unresolved()))
+                .routed(f.counter(Known::Unresolved));
+            rig.datapath
+                .follow_neighbours_for(Duration::from_secs(3600))
+                .unwrap();
+            run_all(rig, &[addressed, unknown]);
+            rig.datapath.follow_neighbours_for(Duration::ZERO).unwrap();
+            run_all(rig, &[known("followed no more").routed(counter)]);
+        }
     });
 }
 

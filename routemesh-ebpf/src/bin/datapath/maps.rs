@@ -7,6 +7,7 @@
 use aya_ebpf::{
     bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, xdp_action},
     btf_maps::{Array, DevMapHash, HashMap, LpmTrie, PerCpuArray, lpm_trie::Key},
+    helpers::generated::bpf_ktime_get_coarse_ns,
     macros::btf_map,
 };
 use routemesh_common::{
@@ -88,6 +89,14 @@ struct TrieKey {
 #[inline(always)]
 pub(crate) fn table_state() -> Option<&'static TableState> {
     TABLE_STATE.get(0)
+}
+
+/// Whether a daemon follows the neighbours, so that the MACs of next hops are theirs.
+#[inline(always)]
+pub(crate) fn neighbours_are_followed() -> bool {
+    // SAFETY: reads a clock; always allowed.
+    let now = unsafe { bpf_ktime_get_coarse_ns() };
+    table_state().is_some_and(|state| now < read(&state.followed_until))
 }
 
 /// The part of the index that prefixes with that hash are in.

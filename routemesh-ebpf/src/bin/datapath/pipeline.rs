@@ -287,10 +287,15 @@ fn direct(tc: &mut Tc, datagram: &Datagram, route: &Route, peer: Address) -> Res
         tunnel::push(tc, datagram, hop)?;
         Outcome::Encapsulated
     };
-    Ok(Sent {
-        outcome,
-        action: tc.redirect_neigh(hop.ifindex, hop.family, Address::v6(&hop.gateway))?,
-    })
+    // The kernel drops packets to a neighbour that is deleted while they look for it, as by an
+    // operator's `ip neigh flush`. Without a daemon only the kernel knows of another MAC.
+    let action = if hop.resolved == 1 && maps::neighbours_are_followed() {
+        forward::set_macs(tc, hop.dst_mac, hop.src_mac)?;
+        tc.redirect(hop.ifindex)?
+    } else {
+        tc.redirect_neigh(hop.ifindex, hop.family, Address::v6(&hop.gateway))?
+    };
+    Ok(Sent { outcome, action })
 }
 
 #[inline(always)]
