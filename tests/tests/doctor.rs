@@ -7,7 +7,7 @@ use aya::{
     programs::{Xdp, XdpMode},
 };
 use routemesh_common::bench::programs;
-use routemesh_tests::lab::{Host, Lab, Pair, Routemesh, Wire};
+use routemesh_tests::lab::{Container, Host, Lab, Pair, Routemesh, Wire};
 use serde_json::Value;
 
 /// Programs that are not routemesh's.
@@ -77,6 +77,20 @@ fn a_bpffs_that_is_not_mounted_is_found_and_mounted() {
 }
 
 #[test]
+fn a_directory_of_someone_else_is_found_and_removed() {
+    let patient = Patient::new("tc", "");
+    let made = "mount -t bpf bpf /sys/fs/bpf; mkdir /sys/fs/bpf/doctor; \
+        chown 4711 /sys/fs/bpf/doctor";
+    let [broken, mended] = patient.in_mounts(made, "rm -r /sys/fs/bpf/doctor");
+    is_found(&broken, "bpffs", "error", "belongs to user 4711");
+    assert_eq!(
+        findings(&broken, "bpffs")[0]["fix"],
+        "rm -r /sys/fs/bpf/doctor"
+    );
+    assert!(findings(&mended, "bpffs").is_empty(), "{mended}");
+}
+
+#[test]
 fn lockdown_and_an_interpreter_are_found() {
     // Both are the machine's, so what the kernel says of them is covered by other words.
     let patient = Patient::new("tc", "");
@@ -111,10 +125,38 @@ fn programs_that_cannot_be_loaded_are_found_by_loading_them() {
 }
 
 #[test]
+fn a_limit_that_counts_maps_is_found() {
+    let patient = Patient::new("tc", "");
+    patient.is_content("memlock");
+    // As kernels before 5.11 answer.
+    let refused = "ulimit -S -l 64; strace -f -qq -o /dev/null -e inject=bpf:error=EPERM";
+    let found = patient.after(refused, "memlock");
+    is_found(&found, "memlock", "error", "which is 65536 bytes");
+    assert_eq!(findings(&found, "memlock")[0]["fix"], "ulimit -l unlimited");
+}
+
+#[test]
+fn programs_that_cannot_be_attached_are_found_by_attaching_them() {
+    let patient = Patient::new("tc", "");
+    patient.is_content("hooks");
+    // Descriptors for programs and maps, and for none of their links.
+    let mut limits = (19..64).map(|limit| format!("ulimit -S -n {limit};"));
+    let found = limits.find_map(|limit| {
+        let found = patient.after(&limit, "hooks");
+        let what = text(&findings(&found, "hooks").first()?["what"]).to_owned();
+        what.contains("attach a").then_some((found, what))
+    });
+    let (found, what) = found.expect("a limit in between");
+    is_found(&found, "hooks", "error", &what);
+}
+
+#[test]
 fn an_uplink_that_is_down_is_found() {
     let patient = Patient::new("tc", "");
     patient.host.down("eth0").unwrap();
     patient.mends("interfaces", "error", "eth0 is down");
+    patient.host.down("docker0").unwrap();
+    patient.mends("interfaces", "error", "docker0 is down");
 }
 
 #[test]
@@ -310,6 +352,7 @@ fn a_kernel_that_does_not_forward_is_noted() {
 struct Patient {
     /// Never started: it has a configuration, and a directory to pin in.
     daemon: Routemesh,
+    _container: Container,
     other: Host,
     host: Host,
     lab: Lab,
@@ -320,10 +363,11 @@ impl Patient {
         let lab = Lab::new().unwrap();
         let (host, other) = (lab.host("a").unwrap(), lab.host("b").unwrap());
         let network = host.network("docker0", "10.100.0.1/24", None).unwrap();
-        host.container("a1", &network).unwrap();
+        let container = host.container("a1", &network).unwrap();
         let daemon = Routemesh::prepare(&host, &config(mode, routes)).unwrap();
         Self {
             daemon,
+            _container: container,
             other,
             host,
             lab,
@@ -361,11 +405,7 @@ impl Patient {
     /// What is found in mounts and limits of its own, after a shell's words that break something,
     /// and after those that mend it.
     fn in_mounts(&self, broken: &str, mended: &str) -> [Value; 2] {
-        let command = format!(
-            "{} doctor -j --config {} --bpffs /sys/fs/bpf/doctor",
-            routemesh_tests::lab::binary().unwrap().display(),
-            self.daemon.config_path().display()
-        );
+        let command = self.command();
         let script = format!("{broken}\n{command} || :\n{mended}\n{command} || :\n");
         let said = self
             .host
@@ -373,6 +413,21 @@ impl Patient {
             .unwrap();
         let mut lines = said.lines().map(|line| serde_json::from_str(line).unwrap());
         [lines.next().unwrap(), lines.next().unwrap()]
+    }
+
+    /// What a check finds after a shell's words.
+    fn after(&self, words: &str, check: &str) -> Value {
+        let script = format!("{words} {} {check} || :", self.command());
+        let said = self.host.run(["sh", "-c", &script]).unwrap();
+        serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
+    }
+
+    fn command(&self) -> String {
+        format!(
+            "{} doctor -j --config {} --bpffs /sys/fs/bpf/doctor",
+            routemesh_tests::lab::binary().unwrap().display(),
+            self.daemon.config_path().display()
+        )
     }
 }
 
