@@ -8,12 +8,12 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use routemesh_tests::lab::{PATIENCE, Pair, Ping, Routemesh, eventually};
+use routemesh_tests::lab::{PATIENCE, Pair, Ping, Routemesh, eventually, patient};
 
 #[test]
 fn a_change_that_nobody_confirms_is_taken_back() {
     let scene = Scene::new();
-    scene.try_without_routes("8s");
+    scene.try_without_routes(8);
     let status = scene.a.cli_ok(&["status"]).unwrap();
     assert!(
         status.contains("to confirm a change, taken back in "),
@@ -41,14 +41,14 @@ fn a_change_that_nobody_confirms_is_taken_back() {
 #[test]
 fn a_confirmed_change_stays() {
     let mut scene = Scene::new();
-    scene.try_without_routes("8s");
+    scene.try_without_routes(8);
     let guard = guards(&scene.a);
     assert_eq!(guard.len(), 1);
     let said = scene.a.cli_ok(&["confirm"]).unwrap();
     assert!(said.contains("config.toml"), "{said}");
     assert!(guards(&scene.a).is_empty(), "there is nothing to guard");
     assert_eq!(scene.file(), scene.after);
-    std::thread::sleep(Duration::from_secs(9));
+    std::thread::sleep(seconds(9));
     assert!(
         !scene.is_reached(),
         "taken back in spite of the confirmation"
@@ -61,7 +61,7 @@ fn a_confirmed_change_stays() {
 #[test]
 fn a_daemon_that_is_killed_and_stays_dead_does_not_keep_the_change_alive() {
     let mut scene = Scene::new();
-    scene.try_without_routes("8s");
+    scene.try_without_routes(8);
     scene.a.kill();
     assert!(!scene.is_reached());
     scene.is_taken_back();
@@ -78,13 +78,13 @@ fn a_daemon_that_is_killed_and_stays_dead_does_not_keep_the_change_alive() {
 #[test]
 fn a_daemon_that_is_started_anew_goes_on_waiting() {
     let mut scene = Scene::new();
-    scene.try_without_routes("14s");
+    scene.try_without_routes(14);
     scene.a.kill();
     scene.a.resume().unwrap();
     assert!(!scene.is_reached());
     let status = scene.a.cli_json(&["status"]).unwrap();
     let left = status["unconfirmed"]["seconds_left"].as_u64().unwrap();
-    assert!((1..=14).contains(&left), "{left}");
+    assert!((1..=seconds(14).as_secs()).contains(&left), "{left}");
     scene.is_taken_back();
     assert_eq!(scene.file(), scene.before);
 }
@@ -92,7 +92,7 @@ fn a_daemon_that_is_started_anew_goes_on_waiting() {
 #[test]
 fn a_change_is_confirmed_at_a_daemon_that_was_started_anew() {
     let mut scene = Scene::new();
-    scene.try_without_routes("60s");
+    scene.try_without_routes(60);
     scene.a.kill();
     scene.a.resume().unwrap();
     scene.a.cli_ok(&["confirm"]).unwrap();
@@ -103,13 +103,13 @@ fn a_change_is_confirmed_at_a_daemon_that_was_started_anew() {
 #[test]
 fn a_daemon_that_is_started_too_late_takes_the_change_back_first() {
     let mut scene = Scene::new();
-    scene.try_without_routes("6s");
+    scene.try_without_routes(6);
     // As a service manager does that ends all of a service's processes.
     for guard in guards(&scene.a) {
         kill(guard, Signal::SIGKILL).unwrap();
     }
     scene.a.kill();
-    std::thread::sleep(Duration::from_secs(7));
+    std::thread::sleep(seconds(7));
     assert!(!scene.is_reached(), "nobody was there to take it back");
     scene.a.resume().unwrap();
     assert!(scene.is_reached());
@@ -119,7 +119,7 @@ fn a_daemon_that_is_started_too_late_takes_the_change_back_first() {
 #[test]
 fn a_host_that_was_detached_stays_so() {
     let mut scene = Scene::new();
-    scene.try_without_routes("8s");
+    scene.try_without_routes(8);
     scene.a.kill();
     let bpffs = scene.a.bpffs().to_str().unwrap();
     scene
@@ -219,7 +219,7 @@ fn a_bad_file_is_shown_where_it_is_bad_and_changes_nothing() {
 #[test]
 fn while_one_change_awaits_its_confirmation_others_are_refused() {
     let scene = Scene::new();
-    scene.try_without_routes("60s");
+    scene.try_without_routes(60);
     let own = scene.a.config_path();
     let own = own.to_str().unwrap();
     let others = [
@@ -248,7 +248,7 @@ fn the_daemons_own_file_may_be_edited_and_tried() {
     let scene = Scene::new();
     scene.a.write_config(&scene.after).unwrap();
     let own = scene.a.config_path();
-    let words = ["apply", own.to_str().unwrap(), "--confirm", "8s"];
+    let words = ["apply", own.to_str().unwrap(), "--confirm", &time(8)];
     scene.a.cli_ok(&words).unwrap();
     assert!(!scene.is_reached());
     scene.is_taken_back();
@@ -325,8 +325,8 @@ impl Scene {
         self.other.to_str().unwrap()
     }
 
-    fn try_without_routes(&self, time: &str) {
-        let words = ["apply", self.path(), "--confirm", time];
+    fn try_without_routes(&self, seconds: u64) {
+        let words = ["apply", self.path(), "--confirm", &time(seconds)];
         let said = self.a.cli_ok(&words).unwrap();
         assert!(said.contains("2 removed"), "{said}");
         assert!(
@@ -372,6 +372,15 @@ fn guards(daemon: &Routemesh) -> Vec<Pid> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     let pids = children.split_whitespace().map(|pid| pid.parse().unwrap());
     pids.map(Pid::from_raw).collect()
+}
+
+/// A time that is long enough for what happens meanwhile.
+fn seconds(seconds: u64) -> Duration {
+    patient(Duration::from_secs(seconds))
+}
+
+fn time(before: u64) -> String {
+    format!("{}s", seconds(before).as_secs())
 }
 
 fn stderr(output: &Output) -> String {

@@ -125,7 +125,13 @@ pub(crate) fn is_emulated() -> bool {
     env::var_os("ROUTEMESH_TEST_EMULATED").is_some()
 }
 
-/// Tries until `attempt` succeeds, at most for `bound`, or longer in an emulated machine.
+/// As long as a bound has to be here: four times as long in an emulated machine.
+#[must_use]
+pub fn patient(bound: Duration) -> Duration {
+    if is_emulated() { 4 * bound } else { bound }
+}
+
+/// Tries until `attempt` succeeds, at most for a [`patient`] `bound`.
 ///
 /// # Errors
 /// The last attempt's error, under `what` was waited for.
@@ -134,8 +140,7 @@ pub fn eventually<T>(
     bound: Duration,
     mut attempt: impl FnMut() -> Result<T>,
 ) -> Result<T> {
-    let bound = if is_emulated() { 4 * bound } else { bound };
-    let start = Instant::now();
+    let (start, bound) = (Instant::now(), patient(bound));
     loop {
         match attempt() {
             Ok(value) => return Ok(value),

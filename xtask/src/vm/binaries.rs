@@ -11,17 +11,9 @@ use crate::process::cargo;
 /// times as long, and what does not depend on the kernel's version is tested without.
 pub(super) const LEFT_OUT: &[(&str, &str)] = &[
     ("bench", "it is of the benchmark, not of the kernel"),
-    (
-        "confirm",
-        "its deadlines are for processors that are not emulated",
-    ),
     ("control", "the control socket is the same on every kernel"),
     ("demo", "it is of the demo, not of the kernel"),
     ("docker", "a dockerd takes minutes to start"),
-    (
-        "doctor",
-        "it loads both programs again and again, which takes minutes",
-    ),
     (
         "hostile",
         "what the control socket bears is the same on every kernel",
