@@ -19,7 +19,7 @@ use crate::{
 /// Which tests to run.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Run only the tests whose name contains one of these
+    /// Run only the tests whose name contains one of these; with --kernel, also a whole file of them
     #[arg(value_name = "FILTER")]
     filters: Vec<String>,
     /// Run those that depend on the kernel, and no others, on this packaged kernel, as 6.1, in an

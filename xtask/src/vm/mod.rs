@@ -27,8 +27,9 @@ const NICS: &str = "ROUTEMESH_TEST_NICS";
 /// Tells the tests that processors are emulated, so that they are patient.
 const EMULATED: &str = "ROUTEMESH_TEST_EMULATED";
 
-/// Runs those tests of `package` that depend on the kernel, and whose name contains one of
-/// `filters`, if there are any, on one kernel after the other; their output is shown as it comes.
+/// Runs those tests of `package` that depend on the kernel, on one kernel after the other; where there
+/// are `filters`, those whose name contains one of them, or whose binary has one as its name. Their
+/// output is shown as it comes.
 ///
 /// # Errors
 ///
@@ -80,13 +81,12 @@ fn script(binaries: &[Binary], filters: &[String]) -> String {
         "failed=0\nexport {EMULATED}=1 {NICS}='{}'\n",
         nics.join(" ")
     );
-    let arguments = arguments(filters);
-    for Binary {
-        name,
-        path,
-        directory,
-    } in binaries
-    {
+    for (binary, arguments) in chosen(binaries, filters) {
+        let Binary {
+            name,
+            path,
+            directory,
+        } = binary;
         let (path, directory) = (path.display().to_string(), directory.display().to_string());
         let _ = writeln!(
             script,
@@ -98,8 +98,22 @@ fn script(binaries: &[Binary], filters: &[String]) -> String {
     script + "exit $failed\n"
 }
 
-/// What every test binary is told.
-fn arguments(filters: &[String]) -> String {
+/// The binaries that are to run, each with what it is told. A filter that is the name of one has all
+/// of it run, and is none for the others.
+fn chosen<'a>(binaries: &'a [Binary], filters: &[String]) -> Vec<(&'a Binary, String)> {
+    let is_binary = |filter: &&String| binaries.iter().any(|binary| binary.name == **filter);
+    let (whole, parts): (Vec<_>, Vec<_>) = filters.iter().partition(is_binary);
+    let told = |binary: &'a Binary| {
+        if filters.is_empty() || whole.contains(&&binary.name) {
+            return Some((binary, arguments(&[])));
+        }
+        (!parts.is_empty()).then(|| (binary, arguments(&parts)))
+    };
+    binaries.iter().filter_map(told).collect()
+}
+
+/// What a test binary is told.
+fn arguments(filters: &[&String]) -> String {
     // The guest's serial line looks like a terminal to the tests, whatever it ends in.
     let colour = if stdout().is_terminal() {
         "always"
@@ -128,14 +142,33 @@ fn quoted(word: &str) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_script_runs_every_binary_in_its_packages_directory() {
-        let binary = Binary {
-            name: "forward".to_owned(),
+    fn binary(name: &str) -> Binary {
+        Binary {
+            name: name.to_owned(),
             path: "/t/it's".into(),
             directory: "/w/tests".into(),
+        }
+    }
+
+    #[test]
+    fn a_filter_that_is_a_binarys_name_has_all_of_it_run() {
+        let binaries = ["forward", "adopt"].map(binary);
+        let run = |filters: &[&str]| {
+            let filters: Vec<_> = filters.iter().map(|filter| (*filter).to_owned()).collect();
+            let chosen = chosen(&binaries, &filters);
+            let words = chosen
+                .iter()
+                .map(|(binary, words)| format!("{}{}", binary.name, words.contains("'tc::'")));
+            words.collect::<Vec<_>>()
         };
-        let script = script(&[binary], &["tc::".to_owned()]);
+        assert_eq!(run(&[]), ["forwardfalse", "adoptfalse"]);
+        assert_eq!(run(&["adopt"]), ["adoptfalse"]);
+        assert_eq!(run(&["adopt", "tc::"]), ["forwardtrue", "adoptfalse"]);
+    }
+
+    #[test]
+    fn the_script_runs_every_binary_in_its_packages_directory() {
+        let script = script(&[binary("forward")], &["tc::".to_owned()]);
         assert!(script.contains("cd '/w/tests' && '/t/it'\\''s' --test-threads="));
         assert!(script.contains(" 'tc::' --skip "));
         assert!(script.ends_with("exit $failed\n"));
