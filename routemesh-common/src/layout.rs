@@ -4,7 +4,7 @@
 use crate::{ABI_VERSION, map_names};
 
 /// The definitions, as they stand in the source.
-const DEFINITIONS: &str = include_str!("maps.rs");
+const DEFINITIONS: &str = concat!(include_str!("maps.rs"), include_str!("cache.rs"));
 
 /// The maps that outlive the programs, with the types their entries are made of.
 const TYPES: &[(&str, &[&str])] = &[
@@ -14,6 +14,10 @@ const TYPES: &[(&str, &[&str])] = &[
         &["RouteRecord", "Route", "RouteKind", "Family"],
     ),
     (map_names::ROUTE_INDEX, &["IndexBucket"]),
+    (
+        map_names::ROUTE_CACHE,
+        &["CachedRoute", "Route", "RouteKind", "Family"],
+    ),
     (map_names::TABLE_STATE, &["TableState", "IndexedLength"]),
     (
         map_names::NEXT_HOPS,
@@ -28,6 +32,7 @@ const TYPES: &[(&str, &[&str])] = &[
     (map_names::TX_PORTS, &[]),
     (map_names::OUTCOMES, &["Counter"]),
     (map_names::ROUTE_COUNTERS, &["Counter"]),
+    (map_names::COUNTER_CACHE, &["CachedCounter", "Counter"]),
     (map_names::ICMP_BUDGET, &["TokenBucket"]),
 ];
 

@@ -7,11 +7,13 @@
 #![no_std]
 
 pub mod bench;
+mod cache;
 mod index;
 mod layout;
 mod maps;
 mod outcome;
 
+pub use cache::{CACHE_SLOTS, CachedCounter, CachedRoute, cache_place};
 pub use index::index_place;
 pub use layout::layout;
 pub use maps::*;
@@ -40,4 +42,7 @@ pub mod globals {
     pub const NETWORK_NAMESPACE: &str = "NETWORK_NAMESPACE";
     /// `u32`, a power of two: the length of [`crate::map_names::ROUTE_INDEX`].
     pub const INDEX_BUCKETS: &str = "INDEX_BUCKETS";
+    /// `u32`, a power of two: entries per CPU of [`crate::map_names::ROUTE_CACHE`] and of
+    /// [`crate::map_names::COUNTER_CACHE`].
+    pub const CACHE_LENGTH: &str = "CACHE_LENGTH";
 }

@@ -16,6 +16,8 @@ pub mod map_names {
     pub const ROUTE_RECORDS: &str = "ROUTE_RECORDS";
     /// Array of one [`super::TableState`], memory-mappable.
     pub const TABLE_STATE: &str = "TABLE_STATE";
+    /// Array: CPU × place to [`super::CachedRoute`].
+    pub const ROUTE_CACHE: &str = "ROUTE_CACHE";
     /// Array: slot to [`super::NextHop`].
     pub const NEXT_HOPS: &str = "NEXT_HOPS";
     /// Hash: underlay address of a peer to 1 (`u8`).
@@ -26,8 +28,7 @@ pub mod map_names {
     pub const TUNNEL_SETTINGS: &str = "TUNNEL_SETTINGS";
     /// Hash: address to [`super::Endpoint`].
     pub const ENDPOINTS: &str = "ENDPOINTS";
-    /// Array: slot to [`super::Interface`]. An interface's own slot is the remainder of its index
-    /// divided by [`super::INTERFACE_SLOTS`].
+    /// Array: slot to [`super::Interface`]. An interface's own slot is its index modulo the slots.
     pub const INTERFACES: &str = "INTERFACES";
     /// Hash: interface index (`u32`) to slot (`u32`), of those whose own slot is another's.
     pub const DISPLACED: &str = "DISPLACED";
@@ -37,6 +38,8 @@ pub mod map_names {
     pub const OUTCOMES: &str = "OUTCOMES";
     /// Array, memory-mappable: CPU × slot to [`super::Counter`].
     pub const ROUTE_COUNTERS: &str = "ROUTE_COUNTERS";
+    /// Array, memory-mappable: CPU × place to [`super::CachedCounter`].
+    pub const COUNTER_CACHE: &str = "COUNTER_CACHE";
     /// Per-CPU array of one [`super::TokenBucket`]: the rate of ICMP errors.
     pub const ICMP_BUDGET: &str = "ICMP_BUDGET";
 }

@@ -15,7 +15,8 @@ use routemesh_common::{Counter, OUTCOME_ROOM, OUTCOME_SLOTS, map_names};
 
 use super::{
     Datapath,
-    counters::{mapped, summed},
+    cache::Cache,
+    counters::{Counters, mapped, summed},
     interfaces,
     mapping::{Mapping, SharedRecord},
     shape::Shapes,
@@ -61,13 +62,26 @@ impl Before<'_> {
         let records = Mapping::<SharedRecord>::of(&records, slots)?;
         let state = Mapping::<AtomicU64>::of(&state, 1)?;
         let epoch = state.entries()[0].load(Ordering::Acquire);
-        let counters = summed(&mapped(&counters, length)?, slots);
+        let counters = summed(
+            &mapped(&counters, length)?,
+            slots,
+            &self.cached(length / slots)?,
+        );
         let found = (0..).zip(records.entries()).zip(counters);
         let own = found.filter_map(|((slot, record), counter)| {
             let found = record.found(slot, epoch)?;
             found.route.is_own().then_some((found.place.dst, counter))
         });
         Ok(own.collect())
+    }
+
+    /// What CPUs had counted in their caches, where they had such.
+    fn cached(&self, stretches: usize) -> Result<Vec<Vec<(usize, Counter)>>> {
+        let Some((map, length)) = self.open(map_names::COUNTER_CACHE)? else {
+            return Ok(Vec::new());
+        };
+        let cpus = Counters::cpus(stretches);
+        Ok(Cache::of(&map, length / cpus, cpus)?.read())
     }
 
     /// The interfaces' rows, and the counters of all rows.
@@ -80,7 +94,7 @@ impl Before<'_> {
             return Ok(None);
         };
         let rows = Array::try_from(Map::Array(rows))?;
-        let counters = summed(&mapped(&counters, length)?, OUTCOME_SLOTS as usize);
+        let counters = summed(&mapped(&counters, length)?, OUTCOME_SLOTS as usize, &[]);
         Ok(Some((interfaces::rows(&rows)?, counters)))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    iter,
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -9,13 +10,20 @@ use anyhow::Result;
 use aya::maps::{Map, MapData};
 use routemesh_common::{Counter, OUTCOME_ROOM, OUTCOME_SLOTS, Outcome};
 
-use super::mapping::{Mapping, array};
+use super::{
+    cache::{self, Cache},
+    grace::grace_period,
+    mapping::{Mapping, array},
+};
 
 /// The two counter maps, each of one stretch per CPU; and one more that the kernel does not
 /// write, for what was counted in other maps before.
 pub(super) struct Counters {
     outcomes: MapData,
     routes: MapData,
+    cache: Cache,
+    /// What is mapped: programs that are loaded later name this map.
+    _cached: MapData,
     route_slots: usize,
     stretches: usize,
 }
@@ -49,8 +57,23 @@ impl Counters {
         cpus + 1
     }
 
-    pub(super) fn new(outcomes: Map, routes: Map, route_slots: u32, cpus: u32) -> Result<Self> {
+    /// CPUs, of stretches.
+    pub(super) const fn cpus(stretches: usize) -> usize {
+        stretches - 1
+    }
+
+    pub(super) fn new(
+        outcomes: Map,
+        routes: Map,
+        cached: Map,
+        route_slots: u32,
+        cpus: u32,
+    ) -> Result<Self> {
+        let cached = array(cached)?;
+        let length = cache::length(route_slots) as usize;
         Ok(Self {
+            cache: Cache::of(&cached, length, cpus as usize)?,
+            _cached: cached,
             outcomes: array(outcomes)?,
             routes: array(routes)?,
             route_slots: route_slots as usize,
@@ -59,13 +82,14 @@ impl Counters {
     }
 
     pub(super) fn routes(&self) -> Result<RouteReadings> {
+        let cached = self.cache.read();
         let mapping = mapped(&self.routes, self.route_slots * self.stretches)?;
-        Ok(RouteReadings(summed(&mapping, self.route_slots)))
+        Ok(RouteReadings(summed(&mapping, self.route_slots, &cached)))
     }
 
     pub(super) fn outcomes(&self) -> Result<Vec<OutcomeReading>> {
         let slots = OUTCOME_SLOTS as usize;
-        let summed = summed(&mapped(&self.outcomes, slots * self.stretches)?, slots);
+        let summed = summed(&mapped(&self.outcomes, slots * self.stretches)?, slots, &[]);
         let rows = summed.chunks(OUTCOME_ROOM as usize);
         Ok((0..)
             .zip(rows)
@@ -92,12 +116,22 @@ impl Counters {
         Ok(())
     }
 
+    /// Has no CPU count for that slot any more: see [`Cache::forget`].
+    pub(super) fn forget_route(&self, slot: u32) {
+        self.cache.forget(slot);
+    }
+
     /// Clears the counters of all routes but those with `kept` slots.
     pub(super) fn clear_other_routes(&self, kept: &BTreeSet<u32>) -> Result<()> {
         let counted = (0..).zip(self.routes()?.0);
         let left = counted
             .filter(|(slot, counter)| *counter != Counter::default() && !kept.contains(slot));
-        self.clear_routes(&left.map(|(slot, _)| slot).collect::<Vec<u32>>())
+        let left: Vec<u32> = left.map(|(slot, _)| slot).collect();
+        if !left.is_empty() {
+            left.iter().for_each(|slot| self.forget_route(*slot));
+            grace_period();
+        }
+        self.clear_routes(&left)
     }
 
     /// Adds what these slots had counted in other maps, in place of what was added before.
@@ -164,13 +198,25 @@ pub(super) fn mapped(map: &MapData, counters: usize) -> Result<Mapping<AtomicU64
     )
 }
 
-/// The counters, added up over stretches of `slots`.
-pub(super) fn summed(mapping: &Mapping<AtomicU64>, slots: usize) -> Vec<Counter> {
+/// The counters, added up over stretches of `slots`. `cached` is what CPUs had counted of some, a
+/// stretch each, and read before: a counter only rises, so the larger number is the newer.
+pub(super) fn summed(
+    mapping: &Mapping<AtomicU64>,
+    slots: usize,
+    cached: &[Vec<(usize, Counter)>],
+) -> Vec<Counter> {
     let mut sums = vec![Counter::default(); slots];
-    for stretch in mapping.entries().chunks_exact(slots * 2) {
-        for (sum, counter) in sums.iter_mut().zip(stretch.chunks_exact(2)) {
-            sum.packets += counter[0].load(Ordering::Relaxed);
-            sum.bytes += counter[1].load(Ordering::Relaxed);
+    let cached = cached
+        .iter()
+        .map(Vec::as_slice)
+        .chain(iter::repeat(&[][..]));
+    for (stretch, cached) in mapping.entries().chunks_exact(slots * 2).zip(cached) {
+        let mut cached = cached.iter().peekable();
+        for (slot, (sum, own)) in sums.iter_mut().zip(stretch.chunks_exact(2)).enumerate() {
+            let newer = cached.next_if(|(of, _)| *of == slot);
+            let newer = newer.map_or_else(Counter::default, |(_, counter)| *counter);
+            sum.packets += own[0].load(Ordering::Relaxed).max(newer.packets);
+            sum.bytes += own[1].load(Ordering::Relaxed).max(newer.bytes);
         }
     }
     sums

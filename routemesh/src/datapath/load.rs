@@ -7,8 +7,8 @@ use aya::{Ebpf, EbpfLoader, util::nr_cpus};
 use routemesh_common::{OUTCOME_SLOTS, globals, map_names};
 
 use super::{
-    Datapath, Hook, OBJECT, capabilities, counters::Counters, index, interfaces::Interfaces, log,
-    pins::Pins, routes::Routes, shape::Shapes, sockets, take, typed,
+    Datapath, Hook, OBJECT, cache, capabilities, counters::Counters, index, interfaces::Interfaces,
+    log, pins::Pins, routes::Routes, shape::Shapes, sockets, take, typed,
 };
 use crate::reconcile::fib;
 
@@ -33,14 +33,17 @@ impl Lengths {
         index::buckets(self.routes)
     }
 
-    fn capacities(self) -> [(&'static str, u32); 5] {
+    fn capacities(self) -> [(&'static str, u32); 7] {
         let stretches = Counters::stretches(self.cpus);
+        let cached = cache::length(self.routes) * self.cpus;
         [
             (map_names::ROUTES, self.routes),
             (map_names::ROUTE_INDEX, self.buckets()),
             (map_names::ROUTE_RECORDS, self.routes),
             (map_names::OUTCOMES, OUTCOME_SLOTS * stretches),
             (map_names::ROUTE_COUNTERS, self.routes * stretches),
+            (map_names::ROUTE_CACHE, cached),
+            (map_names::COUNTER_CACHE, cached),
         ]
     }
 }
@@ -77,6 +80,7 @@ impl Datapath {
         let counters = Counters::new(
             take(&mut ebpf, map_names::OUTCOMES)?,
             take(&mut ebpf, map_names::ROUTE_COUNTERS)?,
+            take(&mut ebpf, map_names::COUNTER_CACHE)?,
             lengths.routes,
             lengths.cpus,
         )?;
@@ -170,6 +174,7 @@ fn load_object<'a>(
         .override_global(globals::ROUTE_SLOTS, &lengths.routes, true)
         .override_global(globals::NETWORK_NAMESPACE, &sockets::namespace(), true)
         .override_global(globals::INDEX_BUCKETS, &lengths.buckets(), true)
+        .override_global(globals::CACHE_LENGTH, &cache::length(lengths.routes), true)
         .override_global(aya_log::LEVEL, if log { &log::ON } else { &log::OFF }, true)
         .load(OBJECT)
         .context("load the kernel programs' maps")

@@ -12,7 +12,9 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use aya::maps::{Map, MapData};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
-use routemesh_common::{INDEXED_LENGTHS, IndexBucket, IndexedLength, RouteRecord, TableState};
+use routemesh_common::{
+    CachedCounter, INDEXED_LENGTHS, IndexBucket, IndexedLength, RouteRecord, TableState,
+};
 
 /// A type that memory shared with the kernel may be read as.
 ///
@@ -28,6 +30,8 @@ unsafe impl Shared for SharedRecord {}
 unsafe impl Shared for SharedBucket {}
 // SAFETY: atomics of 8 bytes.
 unsafe impl Shared for SharedState {}
+// SAFETY: atomics of 8 bytes.
+unsafe impl Shared for SharedCached {}
 
 /// A [`RouteRecord`] that the programs read while it is written.
 #[repr(C, align(64))]
@@ -61,9 +65,19 @@ pub(super) struct SharedLength {
     pub(super) length: AtomicU64,
 }
 
+/// A [`CachedCounter`] that the programs write while it is read.
+#[repr(C, align(32))]
+pub(super) struct SharedCached {
+    pub(super) owner: AtomicU64,
+    pub(super) packets: AtomicU64,
+    pub(super) bytes: AtomicU64,
+    pub(super) reserved: AtomicU64,
+}
+
 const _: () = assert!(size_of::<SharedRecord>() == size_of::<RouteRecord>());
 const _: () = assert!(size_of::<SharedBucket>() == size_of::<IndexBucket>());
 const _: () = assert!(size_of::<SharedState>() == size_of::<TableState>());
+const _: () = assert!(size_of::<SharedCached>() == size_of::<CachedCounter>());
 const _: () = assert!(size_of::<SharedLength>() == size_of::<IndexedLength>());
 
 /// An array's entries in this process's memory. Its pages count as this process's own.

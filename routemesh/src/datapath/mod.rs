@@ -6,6 +6,7 @@
 //! the old tables or the new.
 
 mod attach;
+mod cache;
 mod capabilities;
 mod carry;
 mod clsact;

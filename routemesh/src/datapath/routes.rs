@@ -335,6 +335,7 @@ impl Datapath {
     /// # Errors
     /// When the kernel refuses.
     pub fn remove_route(&mut self, place: Place) -> Result<()> {
+        self.counters.forget_route(place.slot);
         self.routes.remove(place)
     }
 

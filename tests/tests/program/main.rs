@@ -4,6 +4,7 @@
 //! and its port. It says what tc makes of it, [`Row`] knows what that means for the others.
 
 mod budget;
+mod cache;
 mod forward;
 mod fragments;
 mod interfaces;

@@ -4,8 +4,10 @@
     reason = "counters are written through the kernel's pointers"
 )]
 
+use core::sync::atomic::{Ordering, compiler_fence};
+
 use aya_ebpf::helpers::generated::bpf_ktime_get_ns;
-use routemesh_common::{Counter, OUTCOME_ROOM, Outcome, Route};
+use routemesh_common::{CachedCounter, Counter, OUTCOME_ROOM, Outcome, Route};
 
 use crate::maps;
 
@@ -27,7 +29,55 @@ pub(crate) fn outcome(row: u32, outcome: Outcome, bytes: u64) {
 /// to the next hook, is not: it may be counted there.
 #[inline(always)]
 pub(crate) fn route(route: &Route, bytes: u32) {
-    add(maps::route_counter(route.counter), u64::from(bytes));
+    in_cache(route.counter, bytes);
+}
+
+/// A function of its own for the verifier, which would else follow the rest of the program for
+/// each way through it.
+#[inline(never)]
+fn in_cache(slot: u32, bytes: u32) {
+    let Some(cached) = maps::cached_counter(slot) else {
+        return;
+    };
+    // SAFETY: the element is of this CPU, and a program is not interrupted by another on it; so
+    // below.
+    let cached = unsafe { &mut *cached };
+    if cached.owner as u32 != slot {
+        give(cached, slot);
+    }
+    cached.counter.packets += 1;
+    cached.counter.bytes += u64::from(bytes);
+}
+
+/// Has it count for the counter in slot `to` from now on.
+///
+/// Who reads looks at the caches before the counters: nothing leaves the one before it is in the
+/// other.
+#[inline(always)]
+fn give(cached: &mut CachedCounter, to: u32) {
+    let before = cached.owner;
+    let (Some(of_before), Some(of_next)) =
+        (maps::route_counter(before as u32), maps::route_counter(to))
+    else {
+        return;
+    };
+    // SAFETY: as above.
+    unsafe { *of_before = cached.counter };
+    let nobody = (before >> 32).wrapping_add(1) << 32;
+    set_owner(cached, nobody);
+    // SAFETY: as above.
+    cached.counter = unsafe { *of_next };
+    set_owner(cached, nobody | u64::from(to));
+}
+
+/// Between what was written before and what is written after, in the order of which x86-64 lets
+/// other CPUs see it. On other machines a reading of that very moment may lack some packets; the
+/// next one has them.
+#[inline(always)]
+fn set_owner(cached: &mut CachedCounter, owner: u64) {
+    compiler_fence(Ordering::SeqCst);
+    cached.owner = owner;
+    compiler_fence(Ordering::SeqCst);
 }
 
 #[inline(always)]

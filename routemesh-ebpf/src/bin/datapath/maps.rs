@@ -11,22 +11,24 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use routemesh_common::{
-    Counter, ENDPOINT_SLOTS, Endpoint, INTERFACE_SLOTS, IndexBucket, Interface, NETWORK_ID_SLOTS,
-    NEXT_HOP_SLOTS, NetworkId, NetworkUse, NextHop, OUTCOME_SLOTS, Outcome, PEER_SLOTS,
-    RouteRecord, TableState, TokenBucket, TunnelSettings,
+    CachedCounter, CachedRoute, Counter, ENDPOINT_SLOTS, Endpoint, INTERFACE_SLOTS, IndexBucket,
+    Interface, NETWORK_ID_SLOTS, NEXT_HOP_SLOTS, NetworkId, NetworkUse, NextHop, OUTCOME_SLOTS,
+    Outcome, PEER_SLOTS, RouteRecord, TableState, TokenBucket, TunnelSettings, cache_place,
 };
 use routemesh_ebpf::wire::Address;
 
 const ON_DEMAND: usize = BPF_F_NO_PREALLOC as usize;
 const MAPPABLE: usize = BPF_F_MMAPABLE as usize;
 
-// The loader sets the lengths of ROUTES, ROUTE_INDEX, ROUTE_RECORDS, OUTCOMES and ROUTE_COUNTERS.
+// The loader sets the lengths that are 1 and not of one entry by their nature.
 #[btf_map]
 static ROUTES: LpmTrie<[u32; 4], u32, 1> = LpmTrie::new();
 #[btf_map]
 static ROUTE_INDEX: Array<IndexBucket, 1, MAPPABLE> = Array::new();
 #[btf_map]
 static ROUTE_RECORDS: Array<RouteRecord, 1, MAPPABLE> = Array::new();
+#[btf_map]
+static ROUTE_CACHE: Array<CachedRoute, 1> = Array::new();
 #[btf_map]
 static TABLE_STATE: Array<TableState, 1, MAPPABLE> = Array::new();
 #[btf_map]
@@ -52,6 +54,8 @@ static OUTCOMES: Array<Counter, 1, MAPPABLE> = Array::new();
 #[btf_map]
 static ROUTE_COUNTERS: Array<Counter, 1, MAPPABLE> = Array::new();
 #[btf_map]
+static COUNTER_CACHE: Array<CachedCounter, 1, MAPPABLE> = Array::new();
+#[btf_map]
 static ICMP_BUDGET: PerCpuArray<TokenBucket, 1> = PerCpuArray::new();
 
 #[unsafe(no_mangle)]
@@ -60,6 +64,8 @@ static ROUTE_SLOTS: u32 = 1;
 static NETWORK_NAMESPACE: u64 = 1;
 #[unsafe(no_mangle)]
 static INDEX_BUCKETS: u32 = 1;
+#[unsafe(no_mangle)]
+static CACHE_LENGTH: u32 = 1;
 #[unsafe(no_mangle)]
 static ONE: u64 = 1;
 
@@ -188,6 +194,33 @@ pub(crate) fn redirect_xdp(ifindex: u32) -> Result<u32, Outcome> {
 #[inline(always)]
 pub(crate) fn outcome_counter(slot: u32) -> Option<*mut Counter> {
     OUTCOMES.get_ptr_mut(cpu() * OUTCOME_SLOTS + slot)
+}
+
+/// Where this CPU has what it found for that address.
+#[inline(always)]
+pub(crate) fn route_place([first, last]: [u64; 2]) -> u32 {
+    // As numbers, so that addresses which follow one another are numbers that do.
+    cached(u64::from_be(first ^ last))
+}
+
+/// What this CPU found for an address with that place.
+#[inline(always)]
+pub(crate) fn cached_route(place: u32) -> Option<*mut CachedRoute> {
+    ROUTE_CACHE.get_ptr_mut(place)
+}
+
+/// Where this CPU may count what is the counter's in that slot.
+#[inline(always)]
+pub(crate) fn cached_counter(slot: u32) -> Option<*mut CachedCounter> {
+    COUNTER_CACHE.get_ptr_mut(cached(slot.into()))
+}
+
+/// The place of a number in the caches of the CPU in hand.
+#[inline(always)]
+fn cached(number: u64) -> u32 {
+    // SAFETY: a global of the object; volatile because the loader writes it before loading.
+    let length = unsafe { core::ptr::read_volatile(&raw const CACHE_LENGTH) };
+    cpu() * length + (cache_place(number) & (length - 1))
 }
 
 /// The counters of a route, for the CPU in hand.

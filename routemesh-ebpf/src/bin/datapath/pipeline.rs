@@ -46,7 +46,16 @@ pub(crate) fn tc(tc: &mut Tc, interface: &Interface) -> Result<Sent, Outcome> {
         {
             Err(Stop::Complain(complaint)) => {
                 count::route(route, datagram.length());
-                reply::send(tc, interface, &datagram, Taken { table, route }, complaint)
+                reply::send(
+                    tc,
+                    interface,
+                    &datagram,
+                    Taken {
+                        table,
+                        route: *route,
+                    },
+                    complaint,
+                )
             }
             Err(Stop::Divide(mtu)) => fragments::send(tc, &datagram, mtu),
             Err(Stop::End(outcome)) => Err(outcome),
@@ -95,11 +104,11 @@ pub(crate) fn xdp(xdp: &mut Xdp, interface: &Interface) -> Result<Sent, Outcome>
     }
 }
 
-/// The route a packet took, and the table it is of.
+/// A copy of the route a packet took, and the table it is of.
 #[derive(Clone, Copy)]
-pub(crate) struct Taken<'a> {
+pub(crate) struct Taken {
     pub(crate) table: Table,
-    pub(crate) route: &'a Route,
+    pub(crate) route: Route,
 }
 
 /// A packet out of its tunnel, if it was in one, and the route it takes.

@@ -23,11 +23,11 @@ pub(crate) fn send(
     tc: &mut Tc,
     interface: &Interface,
     datagram: &Datagram,
-    taken: Taken<'_>,
+    taken: Taken,
     complaint: Complaint,
 ) -> Result<Sent, Outcome> {
     let (from, ifindex) = if is_tunnelled(tc, interface, datagram, taken.table) {
-        inside(tc, taken.route, interface)
+        inside(tc, &taken.route, interface)
     } else {
         (interface, 0)
     };

@@ -1,4 +1,8 @@
 //! Which route a packet takes.
+#![expect(
+    unsafe_code,
+    reason = "a CPU's cache is written through the kernel's pointers"
+)]
 
 use routemesh_common::{
     Family, IndexBucket, IndexedLength, Route, RouteKind, RouteRecord, index_place,
@@ -23,19 +27,50 @@ impl Table {
         Self { epoch }
     }
 
-    /// The route of the longest prefix that holds `address`.
+    /// The route of the longest prefix that holds `address`, to be used before the next look-up,
+    /// which may put another one in its place.
     #[inline(always)]
     pub(crate) fn route(self, address: Address, family: Family) -> Option<&'static Route> {
-        // What is in the index has no longer prefix within it, in the trie or elsewhere.
         let [first, last] = address.double_words();
-        let record = maps::route_record(slot(first, last, family.0.into()))?;
-        // The answer in use is not written while packets are under way that use it.
-        let side = RouteRecord::side(read(&record.state), self.epoch) as u64;
-        // Before 6.2 the verifier does not know the bounds of an exclusive or; it knows this number.
-        let route = record.answers.get((side & maps::one()) as usize)?;
+        let place = find_route(first, last, self.epoch, family.0.into());
+        // SAFETY: what was returned before is not used any more.
+        let route = unsafe { &(*maps::cached_route(place)?).route };
         // `::/0` holds every IPv4-mapped address too.
         (route.kind != RouteKind::NONE && route.family == family).then_some(route)
     }
+}
+
+/// Where the cache has the route of the longest prefix that holds an address in the table with that
+/// epoch, which this CPU found before or finds now.
+///
+/// A global function, which the verifier follows once, and not for each way that leads to it.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn find_route(first: u64, last: u64, epoch: u64, family: u64) -> u32 {
+    let place = maps::route_place([first, last]);
+    let Some(entry) = maps::cached_route(place) else {
+        return 0;
+    };
+    // SAFETY: the entry is of this CPU, and a program is not interrupted by another on it.
+    let entry = unsafe { &mut *entry };
+    if entry.epoch != epoch || entry.dst != [first, last] {
+        // What a table once answered it answers for ever. Slot 0 has the answer that there is none.
+        let Some(record) = maps::route_record(slot(first, last, family)) else {
+            return 0;
+        };
+        // The answer in use is not written while packets are under way that use it.
+        let side = RouteRecord::side(read(&record.state), epoch) as u64;
+        // Before 6.2 the verifier does not know the bounds of an exclusive or; it knows this number.
+        let Some(answer) = record.answers.get((side & maps::one()) as usize) else {
+            return 0;
+        };
+        // SAFETY: from and to references, of two maps. For an assignment the compiler calls
+        // `memmove`, a loop for the verifier.
+        unsafe { core::ptr::copy_nonoverlapping(answer, &raw mut entry.route, 1) };
+        entry.dst = [first, last];
+        entry.epoch = epoch;
+    }
+    place
 }
 
 /// The slot of the longest prefix that holds an address; 0 where there is none.
