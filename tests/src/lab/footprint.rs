@@ -208,6 +208,13 @@ pub fn has_tcx() -> bool {
     KernelVersion::current().is_ok_and(|current| current >= KernelVersion::new(6, 6, 0))
 }
 
+/// Whether a program can tell this kernel the family of what it takes out of a tunnel
+/// (`BPF_F_ADJ_ROOM_DECAP_L3_IPV4` and its like).
+#[must_use]
+pub fn has_decapsulation_flags() -> bool {
+    KernelVersion::current().is_ok_and(|current| current >= KernelVersion::new(6, 3, 0))
+}
+
 fn tcx_programs(node: &Node, interface: &str) -> Result<Vec<u32>> {
     node.enter(|| {
         let mut ids = Vec::new();

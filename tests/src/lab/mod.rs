@@ -44,7 +44,9 @@ pub use daemon::{Routemesh, binary};
 pub use delay::{connections_for, round_trips};
 pub use docker::{Docker, DockerContainer};
 pub use flowtable::{flowtable, lack_of_flowtables, offloaded};
-pub use footprint::{Footprint, Leftovers, attached, has_tcx, interrupt, pinned_maps, pins};
+pub use footprint::{
+    Footprint, Leftovers, attached, has_decapsulation_flags, has_tcx, interrupt, pinned_maps, pins,
+};
 pub use host::Host;
 pub use http::{Answer, request};
 pub use injector::Injector;

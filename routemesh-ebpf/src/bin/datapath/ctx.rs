@@ -21,8 +21,10 @@ use routemesh_common::{Family, Outcome};
 use routemesh_ebpf::{
     packet::{Packet, Resize},
     tunnel::Room,
-    wire::{Address, ETH_LEN, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Wire},
+    wire::{Address, ETH_LEN, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Udp, Wire},
 };
+
+use crate::room::{FIXED_GSO, Kind, decapsulation, encapsulation};
 
 const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
@@ -36,16 +38,6 @@ const HEADERS: u32 = (ETH_LEN + IPV6_LEN + 20) as u32;
 const ADJ_ROOM_NET: u32 = 0;
 /// `BPF_ADJ_ROOM_MAC`: room is made behind the Ethernet header.
 const ADJ_ROOM_MAC: u32 = 1;
-// `BPF_F_ADJ_ROOM_*` of linux/bpf.h.
-const FIXED_GSO: u64 = 1 << 0;
-const ENCAP_L3_IPV4: u64 = 1 << 1;
-const ENCAP_L3_IPV6: u64 = 1 << 2;
-const ENCAP_L4_GRE: u64 = 1 << 3;
-const ENCAP_L4_UDP: u64 = 1 << 4;
-const ENCAP_L2_ETH: u64 = 1 << 6;
-const DECAP_L3_IPV4: u64 = 1 << 7;
-const DECAP_L3_IPV6: u64 = 1 << 8;
-const ENCAP_L2_SHIFT: u64 = 56;
 /// Bytes that are added only to be taken away.
 const SURPLUS: i32 = 4;
 
@@ -105,7 +97,9 @@ pub(crate) struct Tc(TcContext);
 impl Tc {
     #[inline(always)]
     pub(crate) fn new(ctx: TcContext) -> Self {
-        Self(ctx)
+        let mut tc = Self(ctx);
+        tc.note(Kind::NONE);
+        tc
     }
 
     /// The interface the frame came in by.
@@ -272,6 +266,31 @@ impl Tc {
         Ok(grown)
     }
 
+    /// The kind of the tunnel that the packet is in.
+    #[inline(always)]
+    fn kind(&self, room: Room) -> Result<Kind, Outcome> {
+        let kind = Kind::of(room);
+        if room.proto != IpProto::UDP {
+            return Ok(kind);
+        }
+        let at = ETH_LEN + room.length() as usize - room.shim as usize;
+        Ok(kind.with(self.header::<Udp>(at)?.check))
+    }
+
+    /// Notes a kind with the packet, where the verifier does not follow it: on the stack it would be
+    /// a way of its own through the rest of the program.
+    #[inline(always)]
+    fn note(&mut self, Kind(kind): Kind) {
+        // SAFETY: the context is the kernel's; this word is for programs to use.
+        unsafe { (&raw mut (*self.0.skb.skb).cb[0]).write_volatile(kind) };
+    }
+
+    #[inline(always)]
+    fn noted(&self) -> Kind {
+        // SAFETY: as in `note`.
+        Kind(unsafe { (&raw const (*self.0.skb.skb).cb[0]).read_volatile() })
+    }
+
     /// Tells the kernel that an IPv6 hop limit went down by one, where the NIC has summed the
     /// whole packet. (The same change to an IPv4 header leaves its sum as it was.)
     #[inline(always)]
@@ -394,10 +413,11 @@ impl Resize for Tc {
         match self.adjust(length, encapsulation(room)) {
             // The kernel takes no tunnel around what it has marked as one: what a container put
             // into a tunnel of its own, or what came out of one and went through GRO. Only
-            // super-packets need the mark to be right.
-            Err(_) if self.segment() == 0 => {
+            // super-packets need the mark to be right, and after a tunnel of the same kind it is:
+            // where the inner headers are, and how to cut it.
+            Err(_) if self.segment() == 0 || self.noted() == Kind::of(room) => {
                 // Then taking some of it away again tells the kernel the family.
-                self.adjust(length + SURPLUS, 0)?;
+                self.adjust(length + SURPLUS, FIXED_GSO)?;
                 self.shrink(SURPLUS, room.outer)
             }
             done => done,
@@ -406,41 +426,10 @@ impl Resize for Tc {
 
     #[inline(always)]
     fn close(&mut self, room: Room, inner: Family) -> Result<(), Outcome> {
+        let kind = self.kind(room)?;
+        self.note(kind);
         self.shrink(room.length() as i32, inner)
     }
-}
-
-/// What tells the kernel the family of the packet that is left.
-#[inline(always)]
-fn decapsulation(family: Family) -> u64 {
-    if family == Family::V4 {
-        DECAP_L3_IPV4
-    } else {
-        DECAP_L3_IPV6
-    }
-}
-
-/// What the kernel must know of a tunnel header to cut a super-packet behind it into segments.
-/// The length of the inner Ethernet header is that alone, without the shim before it: the kernel
-/// looks for the inner frame that many bytes before the inner IP header.
-#[inline(always)]
-fn encapsulation(room: Room) -> u64 {
-    let ip = if room.outer == Family::V4 {
-        ENCAP_L3_IPV4
-    } else {
-        ENCAP_L3_IPV6
-    };
-    let shim = match room.proto {
-        IpProto::UDP => ENCAP_L4_UDP,
-        IpProto::GRE => ENCAP_L4_GRE,
-        _ => 0,
-    };
-    let ethernet = if room.ethernet {
-        ENCAP_L2_ETH | (ETH_LEN as u64) << ENCAP_L2_SHIFT
-    } else {
-        0
-    };
-    FIXED_GSO | ip | shim | ethernet
 }
 
 #[inline(always)]

@@ -16,6 +16,8 @@ mod programs;
 #[cfg(target_arch = "bpf")]
 mod reply;
 #[cfg(target_arch = "bpf")]
+mod room;
+#[cfg(target_arch = "bpf")]
 mod routes;
 #[cfg(target_arch = "bpf")]
 mod sockets;
