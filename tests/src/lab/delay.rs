@@ -4,7 +4,7 @@
 use std::{
     io::ErrorKind,
     net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -77,8 +77,8 @@ fn round_trip(socket: &UdpSocket, number: u64) -> Result<Duration> {
     Ok(elapsed)
 }
 
-/// Opens TCP connections one after another for the given time, and returns how many a second
-/// were accepted at the other end.
+/// Opens TCP connections for the given time, each when the one before was accepted at the other end,
+/// and returns how many a second.
 ///
 /// # Errors
 /// When one fails.
@@ -86,47 +86,47 @@ pub fn connections_for(from: &Node, to: &Node, address: IpAddr, time: Duration) 
     let listener = listen(to, address)?;
     listener.set_nonblocking(true)?;
     let target = listener.local_addr()?;
-    let done = AtomicBool::new(false);
+    let (accepted, done) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
-        let accepting = scope.spawn(|| count_connections(&listener, &done));
-        let opened = from.enter(|| open_for(target, time));
+        let accepting = scope.spawn(|| accept_until(&done, &listener, &accepted));
+        let each_second = from.enter(|| open_for(time, target, &accepted));
         done.store(true, Ordering::Release);
-        let accepted = accepting
+        accepting
             .join()
             .map_err(|_| anyhow!("acceptor panicked"))??;
-        let (opened, elapsed) = opened?;
-        ensure!(
-            opened == accepted,
-            "{opened} were opened, {accepted} accepted"
-        );
-        Ok(accepted as f64 / elapsed.as_secs_f64())
+        each_second
     })
     .with_context(|| format!("TCP from {} to {target} on {}", from.name(), to.name()))
 }
 
-fn count_connections(listener: &TcpListener, done: &AtomicBool) -> Result<u64> {
-    let mut accepted = 0;
-    loop {
-        // Looked at before: what was opened until then is in the queue.
-        let last = done.load(Ordering::Acquire);
+fn accept_until(done: &AtomicBool, listener: &TcpListener, accepted: &AtomicU64) -> Result<()> {
+    while !done.load(Ordering::Acquire) {
         match listener.accept() {
-            Ok(_) => accepted += 1,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                if last {
-                    return Ok(accepted);
-                }
+            Ok(_) => {
+                accepted.fetch_add(1, Ordering::Release);
             }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => return Err(error).context("accept"),
         }
     }
+    Ok(())
 }
 
-fn open_for(target: SocketAddr, time: Duration) -> Result<(u64, Duration)> {
+fn open_for(time: Duration, target: SocketAddr, accepted: &AtomicU64) -> Result<f64> {
     let start = Instant::now();
     let mut opened = 0;
     while start.elapsed() < time {
         let stream = TcpStream::connect_timeout(&target, PATIENCE).context("connect")?;
         opened += 1;
+        // Else the queue fills when accepting is slower, and SYNs are dropped and sent anew a second
+        // later.
+        let open = Instant::now();
+        while accepted.load(Ordering::Acquire) < opened {
+            ensure!(
+                open.elapsed() < PATIENCE,
+                "connection {opened} is not accepted"
+            );
+        }
         // Closed by a reset: ports that wait for late packets would soon be all there are.
         let at_once = libc::linger {
             l_onoff: 1,
@@ -134,5 +134,5 @@ fn open_for(target: SocketAddr, time: Duration) -> Result<(u64, Duration)> {
         };
         setsockopt(&stream, sockopt::Linger, &at_once)?;
     }
-    Ok((opened, start.elapsed()))
+    Ok(opened as f64 / start.elapsed().as_secs_f64())
 }
