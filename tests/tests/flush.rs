@@ -16,18 +16,18 @@ const FLUSHES: usize = 100;
 
 #[test]
 fn nothing_is_lost_at_tc_while_neighbours_are_flushed() {
-    let pair = Pair::new().unwrap();
-    let _running = pair.routemesh("tc").unwrap();
-    let numbered = flushed(&pair).unwrap();
-    numbered.ensure_all_arrived_once(LEAST_RATE).unwrap();
+    nothing_is_lost("tc").unwrap();
 }
 
 #[test]
 fn nothing_is_lost_at_xdp_while_neighbours_are_flushed() {
-    let pair = Pair::new().unwrap();
-    let _running = pair.routemesh("xdp").unwrap();
-    let numbered = flushed(&pair).unwrap();
-    numbered.ensure_all_arrived_once(LEAST_RATE).unwrap();
+    nothing_is_lost("xdp").unwrap();
+}
+
+fn nothing_is_lost(mode: &str) -> Result<()> {
+    let pair = Pair::new()?;
+    let _running = pair.routemesh(mode)?;
+    flushed(&pair)?.ensure_all_arrived_once(LEAST_RATE)
 }
 
 /// Numbered datagrams from container to container, while both hosts forget their neighbours

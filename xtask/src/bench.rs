@@ -1,11 +1,15 @@
 //! `cargo xtask bench`: routemesh beside what its users would use instead.
 
-use std::{os::unix::process::CommandExt as _, process::Command};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use clap::Args;
 
-use crate::{packages, process::is_root, release, setup};
+use crate::{
+    packages,
+    process::{need_root, replaced_by},
+    release, setup,
+};
 
 /// How to measure.
 #[derive(Args)]
@@ -20,14 +24,9 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    ensure!(
-        is_root(),
-        "the benchmark makes network namespaces and loads BPF programs: run it as root"
-    );
+    need_root("the benchmark")?;
     packages::need(&[packages::LAB, packages::BENCH].concat())?;
     setup::run()?;
     let program = release::build(&["routemesh", "routemesh-tests"])?.join("routemesh-bench");
-    // Replaces this process, so that Ctrl-C and the exit status are the benchmark's own.
-    let error = Command::new(&program).args(&options.arguments).exec();
-    Err(error).with_context(|| format!("run {}", program.display()))
+    replaced_by(Command::new(program).args(&options.arguments))
 }

@@ -1,13 +1,13 @@
 //! `cargo xtask demo`: two hosts made of namespaces, and routemesh on both.
 
-use std::{os::unix::process::CommandExt as _, process::Command};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use clap::Args;
 
 use crate::{
     build, packages,
-    process::{is_root, target},
+    process::{need_root, replaced_by, target},
 };
 
 /// How to show it.
@@ -25,14 +25,11 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    ensure!(
-        is_root(),
-        "the demo makes network namespaces and loads BPF programs: run it as root"
-    );
+    need_root("the demo")?;
     packages::need(packages::LAB)?;
     build::workspace(&[])?;
     let program = target()?.join("debug/routemesh-demo");
-    let mut command = Command::new(&program);
+    let mut command = Command::new(program);
     if options.shell {
         command.arg("--shell");
     }
@@ -42,7 +39,5 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if let Some(mode) = &options.mode {
         command.args(["--mode", mode]);
     }
-    // Replaces this process, so that Ctrl-C and the exit status are the demo's own.
-    let error = command.exec();
-    Err(error).with_context(|| format!("run {}", program.display()))
+    replaced_by(&mut command)
 }

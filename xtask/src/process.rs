@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -72,4 +73,20 @@ fn line(command: &Command) -> String {
 /// Whether this process is root's.
 pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
+}
+
+/// Refuses to go on for users that are not root, for whom `what`, as `the demo`, is not possible.
+pub(crate) fn need_root(what: &str) -> Result<()> {
+    ensure!(
+        is_root(),
+        "{what} makes network namespaces and loads BPF programs: run it as root"
+    );
+    Ok(())
+}
+
+/// Runs a program in place of this process, so that Ctrl-C and the exit status are its own.
+/// Returns only when it cannot be started.
+pub(crate) fn replaced_by(command: &mut Command) -> Result<()> {
+    let error = command.exec();
+    Err(error).with_context(|| format!("run {}", command.get_program().display()))
 }

@@ -1,13 +1,13 @@
 //! `cargo xtask soak`: random operations under traffic, compared with a model.
 
-use std::{os::unix::process::CommandExt as _, process::Command};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use clap::Args;
 
 use crate::{
     build, packages,
-    process::{is_root, target},
+    process::{need_root, replaced_by, target},
 };
 
 /// For how long, and which operations.
@@ -22,19 +22,14 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    ensure!(
-        is_root(),
-        "the soak makes network namespaces and loads BPF programs: run it as root"
-    );
+    need_root("the soak")?;
     packages::need(packages::LAB)?;
     build::workspace(&[])?;
     let program = target()?.join("debug/routemesh-soak");
-    let mut command = Command::new(&program);
+    let mut command = Command::new(program);
     command.args(["--minutes", &options.minutes.to_string()]);
     if let Some(seed) = options.seed {
         command.args(["--seed", &seed.to_string()]);
     }
-    // Replaces this process, so that Ctrl-C and the exit status are the soak's own.
-    let error = command.exec();
-    Err(error).with_context(|| format!("run {}", program.display()))
+    replaced_by(&mut command)
 }
