@@ -34,12 +34,47 @@ fn no_datagram_over_ipv6_is_lost_when_both_hosts_change_their_tunnels_at_once() 
 /// First both hosts accept the new one, then they use it, and then they forget the old.
 #[test]
 fn no_datagram_is_lost_when_both_hosts_change_their_vni() {
-    numbers_change("vxlan", "vni", "accept-vni", [100, 200]);
+    settings_change(
+        "vxlan",
+        &[
+            "vni = 100",
+            "vni = 100\naccept-vni = [200]",
+            "vni = 200\naccept-vni = [100]",
+            "vni = 200",
+        ],
+        "vni 100",
+    );
 }
 
 #[test]
 fn no_datagram_is_lost_when_both_hosts_change_their_gre_key() {
-    numbers_change("gre", "gre-key", "accept-gre-key", [7, 8]);
+    settings_change(
+        "gre",
+        &[
+            "gre-key = 7",
+            "gre-key = 7\naccept-gre-key = [8]",
+            "gre-key = 8\naccept-gre-key = [7]",
+            "gre-key = 8",
+        ],
+        "gre-key 7",
+    );
+}
+
+#[test]
+fn no_datagram_is_lost_when_both_hosts_begin_to_have_a_gre_key_and_end_it() {
+    settings_change(
+        "gre",
+        &[
+            "",
+            "accept-gre-key = [7]",
+            "gre-key = 7\naccept-gre-key = [\"none\"]",
+            "gre-key = 7",
+            "gre-key = 7\naccept-gre-key = [\"none\"]",
+            "accept-gre-key = [7]",
+            "",
+        ],
+        "gre-key 7",
+    );
 }
 
 /// Which of a container's addresses packets go to.
@@ -124,32 +159,31 @@ fn nothing_is_lost(family: Container, change: impl Fn(&[Changing<'_>; 2], &str) 
     }
 }
 
-fn numbers_change(mode: &str, key: &str, accept: &str, [old, new]: [u32; 2]) {
+/// Both hosts have one `[tunnel]` after the other. Afterwards a route with `forgotten` is of a
+/// network that is nobody's.
+fn settings_change(mode: &str, tunnels: &[&str], forgotten: &str) {
     let pair = Pair::new().unwrap();
     let (a, b) = pair.routemesh("tc").unwrap();
     let sides = [(&a, &pair.a, &pair.b), (&b, &pair.b, &pair.a)];
-    let tell = |number: u32, accepted: &[u32]| {
+    let tell = |tunnel: &str| {
         for (daemon, side, other) in sides {
             let routes = side.config("tc", other);
             let routes = routes.replace("via = ", &format!("mode = \"{mode}\"\nvia = "));
-            let tunnel = format!("[tunnel]\n{key} = {number}\n{accept} = {accepted:?}\n");
-            daemon.write_config(&(routes + &tunnel))?;
+            daemon.write_config(&format!("{routes}[tunnel]\n{tunnel}\n"))?;
             daemon.cli_ok(&["reload"])?;
         }
         anyhow::Ok(())
     };
-    tell(old, &[]).unwrap();
+    let (first, changes) = tunnels.split_first().unwrap();
+    tell(first).unwrap();
     let (from, to) = (&pair.a.container, &pair.b.container);
     let numbered = udp_numbered(from, to, to.v4(), RATE, || {
-        tell(old, &[new])?;
-        tell(new, &[old])?;
-        tell(new, &[])
+        changes.iter().try_for_each(|tunnel| tell(tunnel))
     })
     .unwrap();
     numbered.ensure_all_arrived_once(LEAST_RATE).unwrap();
-    // What is of the old network is nobody's now.
     let hosts = Changing::new(&pair, &a, &pair.b, Container::V4);
-    hosts.change(&format!("{mode} {key} {old}")).unwrap();
+    hosts.change(&format!("{mode} {forgotten}")).unwrap();
     let foreign = || b.packets("tc", "foreign_tunnel").unwrap();
     let before = foreign();
     assert!(Ping::of(56).run(from, to.v4()).is_err());

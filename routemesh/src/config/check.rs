@@ -261,7 +261,10 @@ impl Checker {
         let vxlan_port = self.number(table.vxlan_port, rules::port);
         let geneve_port = self.number(table.geneve_port, rules::port);
         let gre_key = self.number(table.gre_key, rules::gre_key);
-        let accept_gre_key = self.numbers(table.accept_gre_key, rules::gre_key);
+        let accepted = table.accept_gre_key.into_iter();
+        let accept_gre_key = accepted
+            .filter_map(|key| self.accept(self.place(&key), rules::accepted_gre_key(key.as_ref())))
+            .collect();
         let ttl = self.number(table.ttl, rules::ttl);
         let tunnel = &mut self.config.tunnel;
         tunnel.vni = vni.unwrap_or(tunnel.vni);

@@ -4,7 +4,7 @@
 //! wrong with them is said in our words. The doc comments are the reference: they go into the
 //! JSON schema, and from there into the documentation.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 use toml::Spanned;
@@ -159,17 +159,17 @@ pub(super) struct TunnelTable {
     #[serde(default)]
     #[schemars(with = "u32", range(min = 0, max = 4_294_967_295_u32), extend("x-default" = "none: they have no key"))]
     pub(super) gre_key: Option<Spanned<i64>>,
-    /// Keys that any peer may use besides: while those of routes change.
+    /// Keys that any peer may use besides, or that there is none: while those of routes change.
     #[serde(default)]
-    #[schemars(with = "Vec<u32>", inner(range(min = 0, max = 4_294_967_295_u32)), extend("x-default" = "none"))]
-    pub(super) accept_gre_key: Vec<Spanned<i64>>,
+    #[schemars(schema_with = "gre_key_choices", extend("x-default" = "none"))]
+    pub(super) accept_gre_key: Vec<Spanned<Value>>,
     /// TTL or hop limit of outer headers.
     #[serde(default)]
     #[schemars(with = "u8", range(min = 1, max = 255), extend("default" = 64))]
     pub(super) ttl: Option<Spanned<i64>>,
     /// DSCP of outer headers: that of the inner one, or always the same.
     #[serde(default)]
-    #[schemars(with = "DscpChoice", extend("default" = "copy"))]
+    #[schemars(schema_with = "dscp_choice", extend("default" = "copy"))]
     pub(super) dscp: Option<Spanned<Value>>,
     /// Gives outer UDP headers a checksum. Those of super-packets, of fragments, and of what has
     /// none itself go without all the same.
@@ -182,25 +182,26 @@ pub(super) struct TunnelTable {
 }
 
 /// What `dscp` can be.
-struct DscpChoice;
+fn dscp_choice(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "oneOf": [
+            { "const": "copy" },
+            { "type": "integer", "minimum": 0, "maximum": 63 },
+        ],
+    })
+}
 
-impl JsonSchema for DscpChoice {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Dscp".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
+/// What `accept-gre-key` can be.
+fn gre_key_choices(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "items": {
             "oneOf": [
-                { "const": "copy" },
-                { "type": "integer", "minimum": 0, "maximum": 63 },
+                { "const": "none" },
+                { "type": "integer", "minimum": 0, "maximum": u32::MAX },
             ],
-        })
-    }
+        },
+    })
 }
 
 /// Sizes that are fixed when the daemon starts.

@@ -307,6 +307,19 @@ pub(super) fn gre_key(number: i64) -> Result<u32, Wrong> {
     bounded(number, 0, u32::MAX.into(), "GRE key")
 }
 
+/// A key of GRE that is taken besides; none for packets without one.
+pub(super) fn accepted_gre_key(value: &Value) -> Result<Option<u32>, Wrong> {
+    match (value.as_str(), value.as_i64()) {
+        (Some("none"), _) => Ok(None),
+        (_, Some(number)) => gre_key(number).map(Some),
+        _ => Err(Wrong::new(
+            format!("{} is no GRE key", value),
+            "neither \"none\" nor a number",
+            format!("such a GRE key is \"none\", or 0 to {}", u32::MAX),
+        )),
+    }
+}
+
 /// A TTL of outer headers.
 pub(super) fn ttl(number: i64) -> Result<u32, Wrong> {
     bounded(number, 1, 255, "TTL")

@@ -79,11 +79,15 @@ fn tunnel(text: &mut String, tunnel: &Tunnel) {
     text.push_str("\n[tunnel]\n");
     line(text, "mode", &quoted(&tunnel.mode.to_string()));
     line(text, "vni", &tunnel.vni.to_string());
-    numbers(text, "accept-vni", &tunnel.accept_vni);
+    list(text, "accept-vni", &tunnel.accept_vni);
     line(text, "vxlan-port", &tunnel.vxlan_port.to_string());
     line(text, "geneve-port", &tunnel.geneve_port.to_string());
     optional(text, "gre-key", tunnel.gre_key);
-    numbers(text, "accept-gre-key", &tunnel.accept_gre_key);
+    let keys = tunnel.accept_gre_key.iter();
+    let keys: Vec<_> = keys
+        .map(|key| key.map_or_else(|| toml::Value::from("none"), toml::Value::from))
+        .collect();
+    list(text, "accept-gre-key", &keys);
     line(text, "ttl", &tunnel.ttl.to_string());
     let dscp = match tunnel.dscp {
         Dscp::Copy => quoted("copy"),
@@ -100,9 +104,10 @@ fn optional(text: &mut String, key: &str, value: Option<u32>) {
     }
 }
 
-fn numbers(text: &mut String, key: &str, values: &[u32]) {
+fn list(text: &mut String, key: &str, values: &[impl ToString]) {
     if !values.is_empty() {
-        line(text, key, &format!("{values:?}"));
+        let values: Vec<_> = values.iter().map(ToString::to_string).collect();
+        line(text, key, &format!("[{}]", values.join(", ")));
     }
 }
 

@@ -215,8 +215,8 @@ pub struct Tunnel {
     pub geneve_port: u16,
     /// Key of GRE, if its packets have one.
     pub gre_key: Option<u32>,
-    /// Those that any peer may use besides, for any of its subnets.
-    pub accept_gre_key: Vec<u32>,
+    /// Those that any peer may use besides, for any of its subnets; `None` for packets without one.
+    pub accept_gre_key: Vec<Option<u32>>,
     /// TTL or hop limit of outer headers.
     pub ttl: u8,
     /// DSCP of outer headers.
@@ -250,7 +250,7 @@ impl Tunnel {
     pub fn accepted(&self) -> impl Iterator<Item = NetworkId> {
         let vnis = self.accept_vni.iter().map(|vni| NetworkId::vni(*vni));
         let keys = self.accept_gre_key.iter();
-        vnis.chain(keys.map(|key| NetworkId::gre(1, *key)))
+        vnis.chain(keys.map(|key| NetworkId::gre(u8::from(key.is_some()), key.unwrap_or_default())))
     }
 
     /// What the kernel must know to tell our tunnel packets from others.

@@ -156,7 +156,10 @@ fn tunnel() -> impl Strategy<Value = Tunnel> {
         option::of(any::<u32>()),
         1..=u8::MAX,
         dscp,
-        (vec(1..1_u32 << 24, 0..3), vec(any::<u32>(), 0..3)),
+        (
+            vec(1..1_u32 << 24, 0..3),
+            vec(option::of(any::<u32>()), 0..3),
+        ),
         any::<[bool; 2]>(),
     )
         .prop_map(

@@ -30,7 +30,7 @@ accept-vni = [1, 16777214]
 vxlan-port = 8472
 geneve-port = 6082
 gre-key = 4294967295
-accept-gre-key = [0]
+accept-gre-key = [0, "none"]
 ttl = 255
 dscp = 46
 udp-checksum = true
@@ -44,7 +44,7 @@ clamp-mss = true
         vxlan_port: 8472,
         geneve_port: 6082,
         gre_key: Some(u32::MAX),
-        accept_gre_key: vec![0],
+        accept_gre_key: vec![Some(0), None],
         ttl: 255,
         dscp: Dscp::Fixed(46),
         udp_checksum: true,
@@ -199,6 +199,7 @@ vni = 16777216
 vxlan-port = 0
 ttl = 256
 dscp = 64
+accept-gre-key = ["any", -1]
 "#,
         r#"
 error: 16777216 is no VNI
@@ -232,6 +233,22 @@ error: "64" is no DSCP
   |        ^^ neither "copy" nor such a number
   |
   = help: a DSCP is "copy", or 0 to 63
+
+error: "any" is no GRE key
+ --> config.toml:6:19
+  |
+6 | accept-gre-key = ["any", -1]
+  |                   ^^^^^ neither "none" nor a number
+  |
+  = help: such a GRE key is "none", or 0 to 4294967295
+
+error: -1 is no GRE key
+ --> config.toml:6:26
+  |
+6 | accept-gre-key = ["any", -1]
+  |                          ^^ too small
+  |
+  = help: a GRE key is 0 to 4294967295
 "#,
     );
 }
