@@ -13,8 +13,10 @@ use std::{
 
 use crate::model::{Mac, World};
 
-/// How long the kernel is asked for them: longer than the three seconds it asks the link.
-const HOLD: Duration = Duration::from_secs(5);
+/// How long the kernel is asked for them. It asks the link for three seconds, and may be told to
+/// forget the answer before it is heard of here, again and again. A neighbour that has moved
+/// answers with its new MAC; packets to one that is dead are lost either way.
+const HOLD: Duration = Duration::from_secs(30);
 
 /// Neighbours by interface index and address, and since when they are missed.
 #[derive(Default)]
