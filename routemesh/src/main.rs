@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::Result;
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{
+    ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
 use routemesh::cli;
 
 const AFTER_HELP: &str = "\
@@ -59,8 +62,25 @@ fn parse(words: &[OsString]) -> Result<(Arguments, cli::Object), clap::Error> {
             cli::Object::from_arg_matches(matches)?,
         ))
     };
-    let matches = command.try_get_matches_from_mut(words)?;
+    let matches = command
+        .try_get_matches_from_mut(words)
+        .map_err(of_negative_number)?;
     read(&matches).map_err(|error: clap::Error| error.format(&mut command))
+}
+
+/// An error that a negative number is a flag nobody knows, without the advice to write `--` before
+/// it: no number of ours is negative.
+fn of_negative_number(mut error: clap::Error) -> clap::Error {
+    let is_negative_number = matches!(
+        error.get(ContextKind::InvalidArg),
+        Some(ContextValue::String(word))
+            if word.strip_prefix('-').is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit()))
+    );
+    if is_negative_number {
+        let tip = ContextValue::StyledStrs(vec!["numbers begin at 0".into()]);
+        error.insert(ContextKind::Suggested, tip);
+    }
+    error
 }
 
 /// The whole command line's definition.
@@ -118,6 +138,19 @@ mod tests {
             "routemesh -o yaml config show --defaults",
         ] {
             parsed(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    #[test]
+    fn a_negative_number_is_told_where_numbers_begin() {
+        for line in [
+            "routemesh route add 10.1.0.0/24 via 192.0.2.1 vni -1",
+            "routemesh route replace 10.1.0.0/24 via 192.0.2.1 mtu -1500",
+            "routemesh stats --watch --delay -1",
+        ] {
+            let said = parsed(line).expect_err(line).to_string();
+            assert!(said.contains("numbers begin at 0"), "{line}: {said}");
+            assert!(!said.contains("'-- -"), "{line}: {said}");
         }
     }
 

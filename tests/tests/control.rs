@@ -170,6 +170,11 @@ fn exit_codes_tell_failures_apart() {
         2,
         "an IPv6 route needs an IPv6 next hop, or a tunnel"
     );
+    assert_eq!(
+        code(&["route", "add", "--batch", "/nowhere/routes"]),
+        2,
+        "no such file"
+    );
     assert_eq!(code(&["route", "fly"]), 2, "no such verb");
     assert_eq!(
         code(&["--socket", "/nowhere/socket", "status"]),

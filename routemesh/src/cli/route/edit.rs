@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Error, Result};
 
 use super::{
     Edit,
@@ -40,7 +40,7 @@ fn many(session: &Session, op: RouteOp, file: &Path) -> Result<()> {
     } else {
         file.display().to_string()
     };
-    let text = read(file).with_context(|| name.clone())?;
+    let text = read(file).map_err(|error| Usage(format!("read {name}: {error}")))?;
     let Batch { edits, lines } = batch::parse(op, &text, session.ipv6)
         .map_err(|bad| Usage(complaint(&name, &text, bad.line, &bad.problem)))?;
     let applied = session

@@ -67,10 +67,10 @@ pub(super) fn parse(op: RouteOp, words: &[&str], ipv6: Option<bool>) -> Result<R
     Ok(edit)
 }
 
+/// For what parses with errors that name the text and say what would be right.
 fn argument<T: FromStr<Err: Display>>(word: &str, text: Option<&str>) -> Result<T, String> {
     let text = value(word, text)?;
-    text.parse()
-        .map_err(|error| format!("{word} '{text}': {error}"))
+    text.parse().map_err(|error| format!("{word}: {error}"))
 }
 
 /// For what parses with errors that do not say what would be right.
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!((edit.vni, edit.gre_key), (Some(200), Some(7)));
         assert_eq!(
             add("10.1.0.0/24 via 192.0.2.1 mode l2tp"),
-            Err("mode 'l2tp': 'l2tp' is not one of direct, auto, vxlan, geneve, gre, ipip".into())
+            Err("mode: 'l2tp' is not one of direct, auto, vxlan, geneve, gre, ipip".into())
         );
     }
 
@@ -200,6 +200,10 @@ mod tests {
             (
                 "10.1.0.0/24 via 192.0.2.1 vni 0x7",
                 "vni '0x7': a number from 0 to 4294967295 is wanted",
+            ),
+            (
+                "10.1.0.0/24 via 192.0.2.1 vtep-mac 02-42",
+                "vtep-mac: '02-42' is not a MAC address, as 02:42:c0:a8:64:02",
             ),
             (
                 "10.1.2.3/24 via 192.0.2.1",
