@@ -14,6 +14,8 @@ pub mod programs {
     pub const REDIRECT: &str = "rmb_redirect";
     /// XDP: passes all frames.
     pub const IDLE: &str = "rmb_idle";
+    /// tc: passes all packets.
+    pub const IDLE_TC: &str = "rmb_idle_tc";
 }
 
 /// Map names as they stand in the object.

@@ -1,11 +1,11 @@
 //! Interfaces and their drivers.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::{Finding, Host};
 use crate::{
     model::{Interface, UplinkMode},
-    netlink::devices::xdp_features,
+    netlink::devices::{XdpFeatures, xdp_features},
 };
 
 #[expect(
@@ -49,26 +49,32 @@ pub(super) fn xdp(host: &Host) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for interface in native(host) {
         let name = &interface.name;
-        findings.extend(match xdp_features(interface.index)? {
-            None => Some(Finding::note(
-                format!("whether the driver of {name} has XDP is not known"),
-                "this kernel (before 6.3) does not tell, and to try it would reset the device; 'routemesh status' says what came of it",
-                "none is needed: without XDP, tc carries everything",
-            )),
-            Some(features) if !features.has_basic() => Some(Finding::warning(
-                format!("the driver of {name} has no XDP"),
-                "tc carries everything, so packets that only pass through cost more",
-                format!("set 'mode = \"tc\"' for the uplink {name}, which ends the attempt"),
-            )),
-            Some(features) if !features.has_redirect() => Some(Finding::warning(
-                format!("XDP in the driver of {name} sends nothing to other devices"),
-                "packets that pass through from it to another uplink would be lost",
-                format!("set 'mode = \"tc\"' for the uplink {name}"),
-            )),
-            Some(_) => None,
-        });
+        let features = xdp_features(interface.index)?.with_context(|| {
+            format!(
+                "whether the driver of {name} has XDP, this kernel (before 6.3) does not tell, and to try it would reset the device; 'routemesh status' says what came of it"
+            )
+        })?;
+        findings.extend(lacking(name, features));
     }
     Ok(findings)
+}
+
+/// What the driver of an interface cannot do.
+fn lacking(name: &str, features: XdpFeatures) -> Option<Finding> {
+    if !features.has_basic() {
+        return Some(Finding::warning(
+            format!("the driver of {name} has no XDP"),
+            "tc carries everything, so packets that only pass through cost more",
+            format!("set 'mode = \"tc\"' for the uplink {name}, which ends the attempt"),
+        ));
+    }
+    (!features.has_redirect()).then(|| {
+        Finding::warning(
+            format!("XDP in the driver of {name} sends nothing to other devices"),
+            "packets that pass through from it to another uplink would be lost",
+            format!("set 'mode = \"tc\"' for the uplink {name}"),
+        )
+    })
 }
 
 #[expect(
@@ -87,4 +93,21 @@ pub(super) fn offloads(host: &Host) -> Result<Vec<Finding>> {
             )
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So it is with Cavium's driver (`nicvf_probe`), and with no device that can be made.
+    #[test]
+    fn a_driver_that_does_not_redirect_is_found() {
+        let found = lacking("eth0", XdpFeatures(0b01)).unwrap();
+        assert!(
+            found.what.contains("eth0 sends nothing to other devices"),
+            "{found:?}"
+        );
+        assert!(found.fix.contains("mode = \"tc\""), "{found:?}");
+        assert_eq!(lacking("eth0", XdpFeatures(0b11)), None);
+    }
 }

@@ -208,6 +208,12 @@ pub fn has_tcx() -> bool {
     KernelVersion::current().is_ok_and(|current| current >= KernelVersion::new(6, 6, 0))
 }
 
+/// Whether this kernel tells what XDP features a driver has.
+#[must_use]
+pub fn tells_xdp_features() -> bool {
+    KernelVersion::current().is_ok_and(|current| current >= KernelVersion::new(6, 3, 0))
+}
+
 /// Whether a program can tell this kernel the family of what it takes out of a tunnel
 /// (`BPF_F_ADJ_ROOM_DECAP_L3_IPV4` and its like).
 #[must_use]

@@ -46,6 +46,7 @@ pub use docker::{Docker, DockerContainer};
 pub use flowtable::{flowtable, lack_of_flowtables, offloaded};
 pub use footprint::{
     Footprint, Leftovers, attached, has_decapsulation_flags, has_tcx, interrupt, pinned_maps, pins,
+    tells_xdp_features,
 };
 pub use host::Host;
 pub use http::{Answer, request};

@@ -5,11 +5,11 @@
 )]
 
 use aya_ebpf::{
-    bindings::xdp_action,
+    bindings::{TC_ACT_UNSPEC, xdp_action},
     btf_maps::{Array, DevMap},
     helpers::generated::{bpf_get_prandom_u32, bpf_ktime_get_ns},
-    macros::{btf_map, xdp},
-    programs::XdpContext,
+    macros::{btf_map, classifier, xdp},
+    programs::{TcContext, XdpContext},
 };
 use routemesh_common::{
     Outcome,
@@ -154,6 +154,12 @@ pub(crate) fn rmb_redirect(_: XdpContext) -> u32 {
 #[xdp]
 pub(crate) fn rmb_idle(_: XdpContext) -> u32 {
     xdp_action::XDP_PASS
+}
+
+/// The same at tc.
+#[classifier]
+pub(crate) fn rmb_idle_tc(_: TcContext) -> i32 {
+    TC_ACT_UNSPEC
 }
 
 #[cfg(not(test))]
