@@ -1,6 +1,7 @@
 //! routemesh's verbs: what cargo alone cannot do. One file a verb.
 
 mod bench;
+mod binaries;
 mod build;
 mod demo;
 mod dist;

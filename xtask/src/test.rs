@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 
 use crate::{
-    build, packages,
+    binaries, build, packages,
     process::{cargo, is_root},
     tally::Tally,
     variant, vm,
@@ -44,20 +44,18 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     // As the tests want it, so that they need no second build; and with the daemon that they start.
     let object = build::workspace(&["--all-targets"])?;
-    if privileged {
-        variant::build_all(&object)?;
-    }
 
     let start = Instant::now();
-    let tally = if options.kernel.is_empty() {
-        let left_out: &[&str] = if privileged {
-            &[]
-        } else {
-            &["--exclude", PRIVILEGED]
-        };
-        cargo_test(options, left_out)?
+    let tally = if !options.kernel.is_empty() {
+        let runs = vm::choose(PRIVILEGED, &options.filters)?;
+        let tests = runs.iter().flat_map(|run| &run.tests);
+        variant::build_for(tests, &object)?;
+        vm::test(&options.kernel, &runs)?
+    } else if privileged {
+        variant::build_for(&chosen(&options.filters)?, &object)?;
+        cargo_test(options, &[])?
     } else {
-        vm::test(&options.kernel, PRIVILEGED, &options.filters)?
+        cargo_test(options, &["--exclude", PRIVILEGED])?
     };
     println!(
         "\ntest: {} ignored, {:.1} s",
@@ -73,6 +71,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     println!("{} passed, {} failed", tally.passed, tally.failed);
     Ok(ExitCode::from(u8::from(complaint.is_some())))
+}
+
+/// The names of those tests on this machine that need root.
+fn chosen(filters: &[String]) -> Result<Vec<String>> {
+    let binaries = binaries::of(PRIVILEGED)?;
+    let tests = binaries.iter().map(|binary| binary.tests(filters));
+    Ok(tests.collect::<Result<Vec<_>>>()?.concat())
 }
 
 /// Why the run is not a success, although every test may have passed.

@@ -61,12 +61,21 @@ const VERSION: &str = concat!("version = \"", env!("CARGO_PKG_VERSION"));
 /// What of the workspace the variants have copies of; the rest is linked.
 const COPIED: [&str; 3] = ["routemesh", "routemesh-common", "routemesh-ebpf"];
 
-/// Builds all of them, in the debug profile, beside `routemesh`.
+/// What the names of the tests contain that need other builds.
+const TESTS: &str = "other_builds_take_over";
+
+/// Builds all of them, in the debug profile, beside `routemesh`, if one of `tests` needs them.
 ///
 /// # Errors
 ///
 /// If an edit does not fit the source any more, or one does not build.
-pub(crate) fn build_all(object: &Object) -> Result<()> {
+pub(crate) fn build_for<'a>(
+    tests: impl IntoIterator<Item = &'a String>,
+    object: &Object,
+) -> Result<()> {
+    if !tests.into_iter().any(|test| test.contains(TESTS)) {
+        return Ok(());
+    }
     VARIANTS.iter().try_for_each(|variant| {
         variant
             .build(object)

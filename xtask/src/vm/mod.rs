@@ -1,9 +1,9 @@
 //! The tests on other kernels: Debian's packaged ones, in emulated machines.
 
-mod binaries;
 mod guest;
 mod initrd;
 mod kernel;
+mod left_out;
 
 use std::{
     fmt::Write as _,
@@ -14,11 +14,16 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use self::{
-    binaries::{Binary, LEFT_OUT, SKIPPED},
     guest::End,
     kernel::Kernel,
+    left_out::{LEFT_OUT, SKIPPED},
 };
-use crate::{packages, process::target, tally::Tally};
+use crate::{
+    binaries::{self, Binary},
+    packages,
+    process::target,
+    tally::Tally,
+};
 
 /// Tells the tests of network interfaces of the machine, with drivers, that are theirs alone. The
 /// tests that need them are ignored elsewhere.
@@ -27,23 +32,56 @@ const NICS: &str = "ROUTEMESH_TEST_NICS";
 /// Tells the tests that processors are emulated, so that they are patient.
 const EMULATED: &str = "ROUTEMESH_TEST_EMULATED";
 
-/// Runs those tests of `package` that depend on the kernel, on one kernel after the other; where there
-/// are `filters`, those whose name contains one of them, or whose binary has one as its name. Their
-/// output is shown as it comes.
+/// A test binary that is to run.
+pub(crate) struct Run {
+    binary: Binary,
+    /// What it is told.
+    arguments: Vec<String>,
+    /// The tests that it runs, told that; at least one.
+    pub(crate) tests: Vec<String>,
+}
+
+/// Those tests of `package` that depend on the kernel; where there are `filters`, those whose name
+/// contains one of them, or whose binary has one as its name.
+///
+/// # Errors
+///
+/// If they do not build.
+pub(crate) fn choose(package: &str, filters: &[String]) -> Result<Vec<Run>> {
+    for (name, reason) in LEFT_OUT.iter().chain(SKIPPED) {
+        println!("vm: without {name}: {reason}");
+    }
+    let mut binaries = binaries::of(package)?;
+    binaries.retain(|binary| LEFT_OUT.iter().all(|(name, _)| *name != binary.name));
+    ensure!(!binaries.is_empty(), "{package} has no tests for a kernel");
+    let runs = chosen(binaries, filters)
+        .into_iter()
+        .map(|(binary, filters)| {
+            let arguments = arguments(&filters);
+            let tests = binary.tests(&arguments)?;
+            Ok(Run {
+                binary,
+                arguments,
+                tests,
+            })
+        });
+    let mut runs = runs.collect::<Result<Vec<_>>>()?;
+    runs.retain(|run| !run.tests.is_empty());
+    Ok(runs)
+}
+
+/// Runs the tests on one kernel after the other. Their output is shown as it comes.
 ///
 /// # Errors
 ///
 /// If a kernel cannot be had or does not boot, or what runs in it does not end in time.
-pub(crate) fn test(kernels: &[String], package: &str, filters: &[String]) -> Result<Tally> {
-    packages::need(packages::VM)?;
-    let mut binaries = binaries::of(package)?;
-    binaries.retain(|binary| LEFT_OUT.iter().all(|(name, _)| *name != binary.name));
-    ensure!(!binaries.is_empty(), "{package} has no tests for a kernel");
-    for (name, reason) in LEFT_OUT.iter().chain(SKIPPED) {
-        println!("vm: without {name}: {reason}");
-    }
-    let script = script(&binaries, filters);
+pub(crate) fn test(kernels: &[String], runs: &[Run]) -> Result<Tally> {
     let mut tally = Tally::default();
+    if runs.is_empty() {
+        return Ok(tally);
+    }
+    packages::need(packages::VM)?;
+    let script = script(runs);
     for version in kernels {
         tally += on(version, &script).with_context(|| format!("kernel {version}"))?;
     }
@@ -75,60 +113,62 @@ fn on(version: &str, script: &str) -> Result<Tally> {
 }
 
 /// A shell script that runs the tests and ends with 1 if any failed.
-fn script(binaries: &[Binary], filters: &[String]) -> String {
+fn script(runs: &[Run]) -> String {
     let nics: Vec<_> = (0..guest::NICS).map(|nic| format!("eth{nic}")).collect();
     let mut script = format!(
         "failed=0\nexport {EMULATED}=1 {NICS}='{}'\n",
         nics.join(" ")
     );
-    for (binary, arguments) in chosen(binaries, filters) {
+    for run in runs {
         let Binary {
             name,
             path,
             directory,
-        } = binary;
-        let (path, directory) = (path.display().to_string(), directory.display().to_string());
+        } = &run.binary;
+        let directory = quoted(&directory.display().to_string());
+        let mut line = format!("cd {directory} && {}", quoted(&path.display().to_string()));
+        for argument in &run.arguments {
+            let _ = write!(line, " {}", quoted(argument));
+        }
         let _ = writeln!(
             script,
-            "echo; echo '     Running {name}'\ncd {} && {}{arguments} || failed=1",
-            quoted(&directory),
-            quoted(&path),
+            "echo; echo '     Running {name}'\n{line} || failed=1"
         );
     }
     script + "exit $failed\n"
 }
 
-/// The binaries that are to run, each with what it is told. A filter that is the name of one has all
-/// of it run, and is none for the others.
-fn chosen<'a>(binaries: &'a [Binary], filters: &[String]) -> Vec<(&'a Binary, String)> {
-    let is_binary = |filter: &&String| binaries.iter().any(|binary| binary.name == **filter);
-    let (whole, parts): (Vec<_>, Vec<_>) = filters.iter().partition(is_binary);
-    let told = |binary: &'a Binary| {
-        if filters.is_empty() || whole.contains(&&binary.name) {
-            return Some((binary, arguments(&[])));
+/// The binaries that may have tests of these names, each with the filters for it. A filter that is the
+/// name of one has all of it run, and is none for the others.
+fn chosen(binaries: Vec<Binary>, filters: &[String]) -> Vec<(Binary, Vec<String>)> {
+    let is_binary = |filter: &String| binaries.iter().any(|binary| binary.name == *filter);
+    let (whole, parts): (Vec<_>, Vec<_>) = filters.iter().cloned().partition(is_binary);
+    let told = |binary: Binary| {
+        if filters.is_empty() || whole.contains(&binary.name) {
+            return Some((binary, Vec::new()));
         }
-        (!parts.is_empty()).then(|| (binary, arguments(&parts)))
+        (!parts.is_empty()).then(|| (binary, parts.clone()))
     };
-    binaries.iter().filter_map(told).collect()
+    binaries.into_iter().filter_map(told).collect()
 }
 
 /// What a test binary is told.
-fn arguments(filters: &[&String]) -> String {
+fn arguments(filters: &[String]) -> Vec<String> {
     // The guest's serial line looks like a terminal to the tests, whatever it ends in.
     let colour = if stdout().is_terminal() {
         "always"
     } else {
         "never"
     };
-    let mut arguments = format!(
-        " --test-threads={} --color={colour} --show-output --include-ignored",
-        guest::PROCESSORS
-    );
-    for filter in filters {
-        let _ = write!(arguments, " {}", quoted(filter));
-    }
+    let mut arguments = vec![
+        format!("--test-threads={}", guest::PROCESSORS),
+        format!("--color={colour}"),
+        "--show-output".to_owned(),
+        "--include-ignored".to_owned(),
+    ];
+    arguments.extend_from_slice(filters);
     for (test, _) in SKIPPED {
-        let _ = write!(arguments, " --skip {}", quoted(test));
+        arguments.extend(["--skip".to_owned(), (*test).to_owned()]);
     }
     arguments
 }
@@ -152,25 +192,29 @@ mod tests {
 
     #[test]
     fn a_filter_that_is_a_binarys_name_has_all_of_it_run() {
-        let binaries = ["forward", "adopt"].map(binary);
         let run = |filters: &[&str]| {
             let filters: Vec<_> = filters.iter().map(|filter| (*filter).to_owned()).collect();
-            let chosen = chosen(&binaries, &filters);
+            let chosen = chosen(["forward", "adopt"].map(binary).into(), &filters);
             let words = chosen
                 .iter()
-                .map(|(binary, words)| format!("{}{}", binary.name, words.contains("'tc::'")));
+                .map(|(binary, filters)| format!("{}{filters:?}", binary.name));
             words.collect::<Vec<_>>()
         };
-        assert_eq!(run(&[]), ["forwardfalse", "adoptfalse"]);
-        assert_eq!(run(&["adopt"]), ["adoptfalse"]);
-        assert_eq!(run(&["adopt", "tc::"]), ["forwardtrue", "adoptfalse"]);
+        assert_eq!(run(&[]), ["forward[]", "adopt[]"]);
+        assert_eq!(run(&["adopt"]), ["adopt[]"]);
+        assert_eq!(run(&["adopt", "tc::"]), ["forward[\"tc::\"]", "adopt[]"]);
     }
 
     #[test]
     fn the_script_runs_every_binary_in_its_packages_directory() {
-        let script = script(&[binary("forward")], &["tc::".to_owned()]);
-        assert!(script.contains("cd '/w/tests' && '/t/it'\\''s' --test-threads="));
-        assert!(script.contains(" 'tc::' --skip "));
+        let run = Run {
+            binary: binary("forward"),
+            arguments: arguments(&["tc::".to_owned()]),
+            tests: Vec::new(),
+        };
+        let script = script(&[run]);
+        assert!(script.contains("cd '/w/tests' && '/t/it'\\''s' '--test-threads="));
+        assert!(script.contains(" 'tc::' '--skip' "));
         assert!(script.ends_with("exit $failed\n"));
     }
 }

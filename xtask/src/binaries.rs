@@ -1,64 +1,45 @@
-//! The test binaries, and which of them a virtual machine runs.
+//! The binaries of integration tests, and which tests are in each.
 
-use std::{path::PathBuf, process::Stdio};
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::process::cargo;
-
-/// Test binaries that no virtual machine runs, and why. Emulated processors take ten to twenty
-/// times as long, and what does not depend on the kernel's version is tested without.
-pub(super) const LEFT_OUT: &[(&str, &str)] = &[
-    ("bench", "it is of the benchmark, not of the kernel"),
-    ("control", "the control socket is the same on every kernel"),
-    ("demo", "it is of the demo, not of the kernel"),
-    ("docker", "a dockerd takes minutes to start"),
-    (
-        "hostile",
-        "what the control socket bears is the same on every kernel",
-    ),
-    ("lab", "it tests the lab itself"),
-    ("metrics", "they are the same on every kernel"),
-    ("package", "a Debian takes minutes to start"),
-    (
-        "supervised",
-        "systemd's protocol is the same on every kernel",
-    ),
-    ("netlink", "batches of thousands take minutes"),
-    (
-        "soak",
-        "its rounds are for processors that are not emulated",
-    ),
-];
-
-/// Parts of the names of tests that no virtual machine runs, and why.
-pub(super) const SKIPPED: &[(&str, &str)] = &[
-    (
-        "openvswitch::",
-        "its datapath is a process, the same on every kernel",
-    ),
-    (
-        "xdp_generic::",
-        "the same program on the same road as xdp::, for minutes",
-    ),
-    (
-        "a_table_that_never_stands_still",
-        "its load is for processors that are not emulated",
-    ),
-];
+use crate::process::{cargo, output};
 
 /// A built test binary.
-pub(super) struct Binary {
+pub(crate) struct Binary {
     /// Its name, which is its source file's.
-    pub(super) name: String,
-    pub(super) path: PathBuf,
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
     /// The directory of its package, which cargo would run it in.
-    pub(super) directory: PathBuf,
+    pub(crate) directory: PathBuf,
+}
+
+impl Binary {
+    /// The names of its tests that it would run with these arguments.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be run.
+    pub(crate) fn tests(&self, arguments: &[String]) -> Result<Vec<String>> {
+        let listed = output(Command::new(&self.path).arg("--list").args(arguments))?;
+        let names = listed
+            .lines()
+            .filter_map(|line| line.strip_suffix(": test"));
+        Ok(names.map(str::to_owned).collect())
+    }
 }
 
 /// The integration tests of `package`, built as `cargo test` would have them.
-pub(super) fn of(package: &str) -> Result<Vec<Binary>> {
+///
+/// # Errors
+///
+/// If they do not build.
+pub(crate) fn of(package: &str) -> Result<Vec<Binary>> {
     let output = cargo("test")
         .args(["--workspace", "--no-run", "--message-format=json"])
         .stderr(Stdio::inherit())
