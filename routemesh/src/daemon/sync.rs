@@ -14,7 +14,7 @@ use routemesh_common::{NEXT_HOP_SLOTS, NextHop};
 use super::{Daemon, tunnels::peer};
 use crate::{
     api::LinkRole,
-    datapath::{Attached, Hook},
+    datapath::Hook,
     model::UplinkMode,
     reconcile::{
         diff,
@@ -224,16 +224,12 @@ impl Daemon {
 
     fn sync_hooks(&mut self, failures: &mut Failures) {
         let wanted = self.wanted_hooks();
+        let taken_over = self.taken_over();
+        // Before the first program is exchanged, so that XDP sends on what comes in meanwhile.
+        for key in taken_over.iter().filter(|key| wanted.contains_key(key)) {
+            self.add_tx_port(*key, failures);
+        }
         let present = |ifindex: &u32| self.world.interfaces.contains_key(ifindex);
-        let taken_over: BTreeSet<(u32, Hook)> = if self.rounds.done == 0 {
-            let pinned = self.datapath.pinned().unwrap_or_default();
-            pinned
-                .into_iter()
-                .map(|(hook, index)| (index, hook))
-                .collect()
-        } else {
-            BTreeSet::new()
-        };
         self.actual
             .refused
             .retain(|key, _| wanted.contains_key(key));
@@ -256,6 +252,16 @@ impl Daemon {
                 self.actual.attached.remove(&(ifindex, hook));
             }
         }
+    }
+
+    /// Hooks that a daemon before has left, as long as it is not known what became of them.
+    fn taken_over(&self) -> BTreeSet<(u32, Hook)> {
+        if self.rounds.done > 0 {
+            return BTreeSet::new();
+        }
+        let pinned = self.datapath.pinned().unwrap_or_default();
+        let keys = pinned.into_iter().map(|(hook, ifindex)| (ifindex, hook));
+        keys.collect()
     }
 
     fn attach(&mut self, key: (u32, Hook), name: &str, failures: &mut Failures) {
@@ -287,22 +293,28 @@ impl Daemon {
 
     /// XDP may send out of the uplinks it is attached to: many drivers take frames only then.
     fn sync_tx_ports(&mut self, failures: &mut Failures) {
-        let wanted: BTreeSet<u32> = self
-            .actual
-            .attached
-            .iter()
-            .filter(|(_, attached)| matches!(attached, Attached::Xdp | Attached::XdpGeneric))
-            .map(|((ifindex, _), _)| *ifindex)
-            .collect();
-        for ifindex in wanted.difference(&self.actual.tx_ports.clone()) {
-            if failures.note(self.datapath.set_tx_port(*ifindex)) {
-                self.actual.tx_ports.insert(*ifindex);
-            }
+        let attached: Vec<_> = self.actual.attached.keys().copied().collect();
+        for key in &attached {
+            self.add_tx_port(*key, failures);
         }
+        let wanted: BTreeSet<u32> = attached
+            .iter()
+            .filter(|(_, hook)| *hook != Hook::Tc)
+            .map(|(ifindex, _)| *ifindex)
+            .collect();
         for ifindex in self.actual.tx_ports.clone().difference(&wanted) {
             if failures.note(self.datapath.remove_tx_port(*ifindex)) {
                 self.actual.tx_ports.remove(ifindex);
             }
+        }
+    }
+
+    fn add_tx_port(&mut self, (ifindex, hook): (u32, Hook), failures: &mut Failures) {
+        if hook != Hook::Tc
+            && !self.actual.tx_ports.contains(&ifindex)
+            && failures.note(self.datapath.set_tx_port(ifindex))
+        {
+            self.actual.tx_ports.insert(ifindex);
         }
     }
 

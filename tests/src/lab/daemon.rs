@@ -177,9 +177,8 @@ impl Routemesh {
         self.options = options.to_vec();
     }
 
-    /// Has the daemon be of another build, when it is started next: one of those that `cargo xtask
-    /// test` makes for the tests of upgrades, or none for that under test.
-    pub fn set_build(&mut self, name: Option<&'static str>) {
+    /// Has the daemon be of another build, when it is started next; none for that under test.
+    pub(super) fn set_build(&mut self, name: Option<&'static str>) {
         self.build = name;
     }
 

@@ -8,8 +8,10 @@
 //! network, [`Host::container`] a container. Hosts forward nothing by themselves and know no
 //! route to one another's containers: whatever gets through, routemesh carried.
 
+mod builds;
 mod call;
 mod capture;
+mod chain;
 mod daemon;
 mod delay;
 mod docker;
@@ -40,6 +42,7 @@ use anyhow::{Context, Result};
 
 pub use call::Call;
 pub use capture::Capture;
+pub use chain::Chain;
 pub use daemon::{Routemesh, binary};
 pub use delay::{connections_for, round_trips};
 pub use docker::{Docker, DockerContainer};

@@ -4,7 +4,7 @@ use std::{fmt::Write, net::IpAddr};
 
 use anyhow::Result;
 
-use super::{Container, Host, Lab, Network, Node, Routemesh};
+use super::{Container, Host, Lab, Network, Node, Routemesh, Wire};
 
 /// Two hosts, A and B, and what is on them.
 pub struct Pair {
@@ -153,6 +153,18 @@ impl Side {
             let _ = write!(config, "[[route]]\ndst = \"{subnet}\"\nvia = \"{via}\"\n");
         }
         config
+    }
+
+    /// Routes of another host to its containers, by way of `via` on `wire`.
+    #[must_use]
+    pub fn routes(&self, wire: &Wire, via: &Host) -> String {
+        self.network
+            .subnets()
+            .map(|subnet| {
+                let via = wire.address(via, subnet.addr());
+                format!("[[route]]\ndst = \"{subnet}\"\nvia = \"{via}\"\n")
+            })
+            .collect()
     }
 
     /// The host's configuration, with the uplink `eth0` at tc and routes to the containers of
