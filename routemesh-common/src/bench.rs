@@ -30,6 +30,9 @@ pub mod map_names {
 
 /// What the payload of the source's datagrams begins with.
 pub const MARK: [u8; 8] = *b"rm-bench";
+/// Bytes of a datagram over IPv6 behind its headers: the mark, and what makes words of eight bytes of
+/// the frame.
+pub const IPV6_PAYLOAD: usize = 10;
 /// The sink looks at the clock but for every so many frames: that takes as long as the rest of it.
 pub const CLOCKED: u64 = 64;
 /// Where a frame's first IP header begins: behind the Ethernet header.
@@ -37,30 +40,55 @@ pub const PLAIN: u32 = 14;
 /// Where the IP header of a frame inside VXLAN over IPv4 begins.
 pub const WRAPPED: u32 = 14 + 20 + 8 + 8 + 14;
 
+/// Where things are in a packet of the source's, in bytes behind the beginning of its IP header.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// The UDP header.
+    pub transport: usize,
+    /// What is checked at the sink: the IPv4 header's checksum, or that of UDP over IPv6.
+    pub checksum: usize,
+    /// The last 32 bits of the destination.
+    pub destination: usize,
+}
+
+/// Of an IPv4 packet.
+pub const IPV4: Layout = Layout {
+    transport: 20,
+    checksum: 10,
+    destination: 16,
+};
+/// Of an IPv6 packet.
+pub const IPV6: Layout = Layout {
+    transport: 40,
+    checksum: 46,
+    destination: 36,
+};
+
 map_types! {
     Stream = 152;
     Arrived = 40;
 }
 
-/// The frames of the source: alike but for the destination, whose bits of `mask` are random.
+/// The frames of the source: alike but for the destination, whose bits of `mask` are random, and for
+/// the checksum.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 pub struct Stream {
     /// The first bytes of each frame, in memory order, as far as the frame goes in words of
     /// eight bytes.
     pub head: [u64; 16],
-    /// Where the IPv4 header is whose destination varies: [`PLAIN`] or [`WRAPPED`].
+    /// Where the IP header is whose destination varies: [`PLAIN`] or [`WRAPPED`].
     pub at: u32,
-    /// The first destination.
+    /// Whether that is one of IPv6: 0 or 1.
+    pub ipv6: u32,
+    /// The first destination; of an IPv6 address the last 32 bits.
     pub base: u32,
     /// One bit less than the number of destinations, which is a power of two.
     pub mask: u32,
     /// From one destination to the next, as a power of two.
     pub shift: u32,
-    /// Sum of the IPv4 header's 16-bit words without checksum and destination.
+    /// Sum of the 16-bit words that the checksum covers, without those of the destination that vary.
     pub sum: u32,
-    /// Zero.
-    pub reserved: u32,
 }
 
 /// What the sink has seen.
@@ -75,6 +103,6 @@ pub struct Arrived {
     pub first: u64,
     /// When the last one came whose number is divided by [`CLOCKED`].
     pub last: u64,
-    /// TTL of the last one.
+    /// TTL, or hop limit, of the last one.
     pub ttl: u64,
 }

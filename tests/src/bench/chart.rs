@@ -9,13 +9,15 @@ use crate::{
 };
 
 /// What is drawn: where more is better, so that longer is.
-const DRAWN: [&str; 6] = [
+const DRAWN: [&str; 8] = [
     "tcp-1",
     "udp",
     "tunnel-tcp",
     "tunnel-udp",
     "transit",
+    "deliver",
     "decapsulate",
+    "decapsulate-deliver",
 ];
 const WIDTH: u32 = 860;
 /// Where bars begin, and how long the longest is.
@@ -115,25 +117,12 @@ mod tests {
 
     #[test]
     fn the_longest_interval_ends_where_the_longest_bar_may() {
-        let column = |name: &str, samples: [f64; 2]| Column {
-            name: name.to_owned(),
-            samples: samples.to_vec(),
-        };
-        let mut report = Report::new(true).unwrap();
-        report.comparisons.push(Comparison {
-            id: "udp".to_owned(),
-            row: 1,
-            title: "A & B".to_owned(),
-            unit: "k/s".to_owned(),
-            less: false,
-            columns: vec![
-                column("bare cable", [300.0, 500.0]),
-                column("routemesh tc", [250.0, 250.0]),
-            ],
-            note: None,
-        });
-        let svg = svg(&report);
-        assert!(svg.contains("A &amp; B"));
+        let columns: [(_, &[f64]); 2] = [
+            ("bare cable", &[300.0, 500.0]),
+            ("routemesh tc", &[250.0, 250.0]),
+        ];
+        let svg = svg(&Report::of("udp", &columns));
+        assert!(svg.contains("64 bytes &amp; more"));
         assert!(svg.contains("x2=\"670.0\""), "{svg}");
         assert!(
             svg.contains("class=\"ours\" x=\"250\" y=\"56\" width=\"210.0\""),

@@ -226,10 +226,10 @@ fn is_tight(comparison: &Comparison, spread: f64) -> bool {
             .filter_map(|column| Some((column.name.as_str(), first?)))
             .collect();
     }
-    let mut ratios = pairs
-        .into_iter()
-        .filter_map(|(column, against)| comparison.ratio(column, against));
-    ratios.all(|ratio| ratio.spread() <= spread)
+    pairs.into_iter().all(|(column, against)| {
+        let ratio = comparison.ratio(column, against);
+        ratio.is_some_and(|ratio| ratio.spread() <= spread)
+    })
 }
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ impl Source {
         streams.set(0, stream, 0)?;
         program(&mut ebpf, programs::SOURCE)?.load()?;
         let ifindex = node.enter(|| Ok(if_nametoindex(interface)?))?;
+        let bytes = stream.head.into_iter().flat_map(u64::to_ne_bytes);
         let mut context = [0; XDP_MD];
         let mut write = |at: usize, number: u32| {
             context[at..at + 4].copy_from_slice(&number.to_ne_bytes());
@@ -61,7 +62,7 @@ impl Source {
             ebpf,
             node: node.clone(),
             context,
-            frame: vec![0; length],
+            frame: bytes.take(length).collect(),
         })
     }
 
@@ -104,9 +105,9 @@ impl Sink {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub(crate) fn new(node: &Node, interface: &str) -> Result<Self> {
+    pub(crate) fn new(node: &Node, interface: &str, mode: XdpMode) -> Result<Self> {
         let mut ebpf = Ebpf::load(OBJECT).context("load the sink")?;
-        attach(&mut ebpf, programs::SINK, node, interface)?;
+        attach(&mut ebpf, programs::SINK, (node, interface), mode)?;
         Ok(Self {
             arrived: take(&mut ebpf, map_names::ARRIVED)?,
             _attached: ebpf,
@@ -164,7 +165,12 @@ impl Redirect {
         let mut ports: DevMap<MapData> = take(&mut ebpf, map_names::OUT)?;
         // The kernel takes the interface for one of the namespace the map is written from.
         node.enter(|| Ok(ports.set(0, if_nametoindex(out)?, None, 0)?))?;
-        attach(&mut ebpf, programs::REDIRECT, node, interface)?;
+        attach(
+            &mut ebpf,
+            programs::REDIRECT,
+            (node, interface),
+            XdpMode::Driver,
+        )?;
         Ok(Self { _programs: ebpf })
     }
 }
@@ -198,12 +204,17 @@ impl Idle {
     }
 }
 
-fn attach(ebpf: &mut Ebpf, name: &str, node: &Node, interface: &str) -> Result<()> {
+fn attach(
+    ebpf: &mut Ebpf,
+    name: &str,
+    (node, interface): (&Node, &str),
+    mode: XdpMode,
+) -> Result<()> {
     let program = program(ebpf, name)?;
     program.load()?;
     node.enter(|| {
         program
-            .attach(interface, XdpMode::Driver)
+            .attach(interface, mode)
             .with_context(|| format!("attach {name} to {interface}"))?;
         Ok(())
     })

@@ -1,7 +1,7 @@
 //! What is to be reached.
 
 use crate::{
-    column::{CABLE, DAEMON, IPTABLES, KERNEL, KERNEL_VXLAN, REDIRECT, TC, VXLAN, XDP},
+    column::{CABLE, DAEMON, IPTABLES, KERNEL, KERNEL_VXLAN, REDIRECT, TC, VXLAN, VXLAN_XDP, XDP},
     report::Report,
     statistic::Estimate,
 };
@@ -109,7 +109,7 @@ pub(crate) const GOALS: &[Goal] = &[
     ratio("transit", XDP, REDIRECT, Bound::AtLeast(0.95)).unless(A_FASTER_CABLE),
     ratio("transit", XDP, KERNEL, Bound::AtLeast(4.5)).unless(THE_SOURCE_TOO),
     ratio("transit", XDP, IPTABLES, Bound::AtLeast(7.0)).unless(THE_SOURCE_TOO),
-    ratio("decapsulate", VXLAN, KERNEL_VXLAN, Bound::AtLeast(4.0)).unless(THE_SOURCE_TOO),
+    ratio("decapsulate", VXLAN_XDP, KERNEL_VXLAN, Bound::AtLeast(4.0)).unless(THE_SOURCE_TOO),
     ratio("added-p50", TC, IPTABLES, Bound::AtMost(0.6)),
     ratio(
         "scale-4k",

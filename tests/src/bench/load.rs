@@ -59,7 +59,8 @@ impl Load {
 }
 
 impl Family {
-    fn of<T>(self, [v4, v6]: [T; 2]) -> T {
+    /// That of the two which is this one's.
+    pub(crate) fn of<T>(self, [v4, v6]: [T; 2]) -> T {
         match self {
             Self::V4 => v4,
             Self::V6 => v6,

@@ -16,6 +16,7 @@ mod rows;
 mod screen;
 mod statistic;
 mod table;
+mod traffic;
 mod transit;
 mod way;
 

@@ -7,7 +7,7 @@ use crate::{
     goal::{GOALS, Verdict},
     report::{Comparison, Report},
     statistic::Estimate,
-    table::{multiple, number, subject},
+    table::{multiple, number, share, subject},
 };
 
 const INTRODUCTION: &str = "\
@@ -22,11 +22,14 @@ that holds the true one with 95 % by the sign test, which assumes nothing of how
 Absolute figures mean nothing on another machine: compare ratios.
 
 Every column has hosts of its own, made of network namespaces and joined by a veth cable. Packets
-are checked: streams by their hash before the measuring, datagrams and frames by their count at the
-receiver, frames by checksum and TTL too, and that they came by the way the column claims by the
-counters of the kernel or of the programs. The hosts of `kernel + Docker's iptables` and of all
-columns of routemesh have the chains and rules of `dockerd`; nothing is switched off anywhere
-that users would have on.
+are checked: streams by their hash before the measuring, datagrams by their content, frames by
+checksum and TTL. Datagrams and frames are counted at the receiver, in the container where they are
+for one. That they came by the way the column claims is seen in the counters of the kernel or of the
+programs. The hosts of `kernel + Docker's iptables` and of all columns of routemesh in rows 1 to 4
+have the chains and rules of `dockerd`; nothing is switched off anywhere that users would have on.
+
+The frames of row 3 are made by a program in one host's namespace and counted by another one; all of
+their way is on one processor. Frames are of the size that they have on a wire, checksum included.
 
 Processor time (row 5) is all that the machine's processors were not idle during those very
 transfers, in interrupts too and on whichever processor, less what they were busy while nothing was
@@ -173,13 +176,14 @@ fn table(comparison: &Comparison, spread: f64) -> String {
         let Some(figure) = Estimate::of(&column.samples) else {
             continue;
         };
-        let share = first
+        let of_first = first
             .filter(|first| *first != column.name)
-            .and_then(|first| comparison.ratio(&column.name, first))
-            .map_or(String::new(), |ratio| multiple(&ratio));
+            .map_or(String::new(), |first| {
+                share(comparison.ratio(&column.name, first))
+            });
         let _ = writeln!(
             text,
-            "| {} | {} | {share} |",
+            "| {} | {} | {of_first} |",
             column.name,
             number(figure.median)
         );
@@ -190,29 +194,16 @@ fn table(comparison: &Comparison, spread: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{column, report::Column};
+    use crate::column;
 
     fn page(redirect: f64) -> String {
-        let column = |name: &str, figure| Column {
-            name: name.to_owned(),
-            samples: vec![figure; 6],
-        };
-        let mut report = Report::new(false).unwrap();
-        report.comparisons.push(Comparison {
-            id: "transit".to_owned(),
-            row: 3,
-            title: "transit".to_owned(),
-            unit: "k/s".to_owned(),
-            less: false,
-            columns: vec![
-                column(column::REDIRECT, redirect),
-                column(column::KERNEL, 100.0),
-                column(column::OPEN_VSWITCH, 900.0),
-                column(column::XDP, 600.0),
-            ],
-            note: None,
-        });
-        markdown(&report, None)
+        let columns: [(_, &[f64]); 4] = [
+            (column::REDIRECT, &[redirect; 6]),
+            (column::KERNEL, &[100.0; 6]),
+            (column::OPEN_VSWITCH, &[900.0; 6]),
+            (column::XDP, &[600.0; 6]),
+        ];
+        markdown(&Report::of("transit", &columns), None)
     }
 
     #[test]

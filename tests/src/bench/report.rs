@@ -111,9 +111,12 @@ impl Comparison {
         rounds.max().unwrap_or_default()
     }
 
-    /// How much of `against` a column is, round by round.
+    /// How much of `against` a column is, round by round. None where that is not surely more than
+    /// nothing, as where almost all of it was subtracted.
     pub(crate) fn ratio(&self, column: &str, against: &str) -> Option<Estimate> {
-        let pairs = self.samples(column)?.iter().zip(self.samples(against)?);
+        let base = self.samples(against)?;
+        Estimate::of(base).filter(|found| found.low > 0.0)?;
+        let pairs = self.samples(column)?.iter().zip(base);
         let ratios: Vec<f64> = pairs.map(|(one, other)| one / other).collect();
         Estimate::of(&ratios)
     }
@@ -131,31 +134,47 @@ impl Comparison {
 }
 
 #[cfg(test)]
+impl Report {
+    /// One of a single comparison, for tests: in k/s, with the samples of these columns.
+    pub(crate) fn of(id: &str, columns: &[(&str, &[f64])]) -> Self {
+        let column = |(name, samples): &(&str, &[f64])| Column {
+            name: (*name).to_owned(),
+            samples: samples.to_vec(),
+        };
+        let mut report = Self::new(false).unwrap();
+        report.comparisons.push(Comparison {
+            id: id.to_owned(),
+            row: 3,
+            title: "64 bytes & more".to_owned(),
+            unit: "k/s".to_owned(),
+            less: false,
+            columns: columns.iter().map(column).collect(),
+            note: None,
+        });
+        report
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn ratios_and_differences_are_those_of_each_round() {
-        let column = |name: &str, samples: &[f64]| Column {
-            name: name.to_owned(),
-            samples: samples.to_vec(),
-        };
-        let comparison = Comparison {
-            id: "x".to_owned(),
-            row: 1,
-            title: String::new(),
-            unit: String::new(),
-            less: false,
-            columns: vec![
-                column("base", &[10.0, 20.0, 40.0]),
-                column("ours", &[11.0, 26.0, 48.0]),
-            ],
-            note: None,
-        };
+        let columns: [(_, &[f64]); 2] =
+            [("base", &[10.0, 20.0, 40.0]), ("ours", &[11.0, 26.0, 48.0])];
+        let comparison = &Report::of("x", &columns).comparisons[0];
         let ratio = comparison.ratio("ours", "base").unwrap();
         assert!((ratio.median - 1.2).abs() < 1e-9, "{ratio:?}");
         let beyond = comparison.beyond("base").unwrap();
         assert_eq!(beyond[0].samples, [1.0, 6.0, 8.0]);
         assert_eq!(comparison.ratio("ours", "nobody"), None);
+    }
+
+    #[test]
+    fn of_nothing_there_is_no_multiple() {
+        let columns: [(_, &[f64]); 2] = [("base", &[0.0, 2.0]), ("ours", &[1.0, 2.0])];
+        let comparison = &Report::of("x", &columns).comparisons[0];
+        assert_eq!(comparison.ratio("ours", "base"), None);
     }
 }

@@ -27,8 +27,9 @@ pub(crate) fn comparison(report: &Report, comparison: &Comparison, spread: f64) 
             continue;
         };
         let against = first.filter(|first| *first != column.name);
-        let share = against.and_then(|first| comparison.ratio(&column.name, first));
-        let share = share.map_or(String::new(), |share| multiple(&share));
+        let share = against.map_or(String::new(), |first| {
+            share(comparison.ratio(&column.name, first))
+        });
         let (name, figure) = (&column.name, number(figure.median));
         let _ = writeln!(text, "  {name:<33} {figure:>10}  {share}");
     }
@@ -70,6 +71,11 @@ fn goal_line(goal: &Goal, report: &Report) -> Option<String> {
 pub(crate) fn multiple(ratio: &Estimate) -> String {
     let Estimate { median, low, high } = ratio;
     format!("{median:.2} × ({low:.2} to {high:.2})")
+}
+
+/// A ratio, where there is one.
+pub(crate) fn share(ratio: Option<Estimate>) -> String {
+    ratio.map_or_else(|| "not known".to_owned(), |ratio| multiple(&ratio))
 }
 
 /// With three digits or more that mean something.

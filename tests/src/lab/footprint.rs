@@ -130,6 +130,18 @@ impl Routemesh {
         self.stop()?;
         footprint.until_gone()
     }
+
+    /// Memory that the kernel has for the daemon's maps, in bytes.
+    ///
+    /// # Errors
+    /// When the daemon is not running, or the kernel does not say.
+    pub fn map_memory(&self) -> Result<u64> {
+        let pid = self.pid().context("the daemon is not running")?;
+        let size = |text: String| Some((number(&text, "map_id:")?, number(&text, "memlock:")?));
+        // Some are open more than once.
+        let sizes: BTreeMap<u64, u64> = descriptors(pid)?.filter_map(size).collect();
+        Ok(sizes.values().sum())
+    }
 }
 
 /// Interrupts a program that makes a lab of its own once that many daemons of it pin, waits for its
@@ -246,18 +258,22 @@ fn filters(node: &Node, interface: &str) -> Result<Vec<u32>> {
 
 /// The ids of BPF objects that a process holds open, of the kind named by `field`.
 fn open(pid: u32, field: &str) -> Result<BTreeSet<u32>> {
+    let ids = descriptors(pid)?.filter_map(|text| number(&text, field));
+    Ok(ids.map(|id| id as u32).collect())
+}
+
+/// What the kernel says of each descriptor that a process holds open: `/proc/PID/fdinfo`.
+fn descriptors(pid: u32) -> Result<impl Iterator<Item = String>> {
     let folder = format!("/proc/{pid}/fdinfo");
     let entries = fs::read_dir(&folder).with_context(|| format!("read {folder}"))?;
-    let texts = entries
+    Ok(entries
         .flatten()
-        .filter_map(|entry| fs::read_to_string(entry.path()).ok());
-    Ok(texts
-        .flat_map(|text| {
-            let lines = text.lines().filter_map(|line| line.strip_prefix(field));
-            let ids: Vec<u32> = lines.filter_map(|id| id.trim().parse().ok()).collect();
-            ids
-        })
-        .collect())
+        .filter_map(|entry| fs::read_to_string(entry.path()).ok()))
+}
+
+fn number(text: &str, field: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(field))?;
+    value.trim().parse().ok()
 }
 
 /// All that is under `folder`: pins are files there, records of filters are folders.

@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 use super::{Node, PATIENCE};
 
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+/// What is sent where datagrams are counted.
+const DATAGRAM: [u8; 64] = [0x5a; 64];
 
 /// Echo requests to be sent with `ping`.
 #[derive(Clone, Copy, Debug)]
@@ -350,7 +352,7 @@ fn exchange(socket: &UdpSocket, datagram: &[u8]) -> Result<()> {
 /// arrive in a second.
 ///
 /// # Errors
-/// When a socket fails.
+/// When one arrives changed, or a socket fails.
 pub fn udp_for(from: &Node, to: &Node, address: IpAddr, time: Duration) -> Result<f64> {
     let server = to.enter(|| Ok(UdpSocket::bind((address, 0))?))?;
     let target = server.local_addr()?;
@@ -367,10 +369,13 @@ pub fn udp_for(from: &Node, to: &Node, address: IpAddr, time: Duration) -> Resul
 
 fn count_datagrams(socket: &UdpSocket, done: &AtomicBool) -> Result<u64> {
     socket.set_read_timeout(Some(Duration::from_millis(20)))?;
-    let mut buffer = [0; 64];
+    let mut buffer = [0; DATAGRAM.len() + 1];
     let mut arrived = 0;
     while !done.load(Ordering::Acquire) {
-        arrived += u64::from(socket.recv(&mut buffer).is_ok());
+        if let Ok(length) = socket.recv(&mut buffer) {
+            ensure!(buffer[..length] == DATAGRAM, "a datagram arrived changed");
+            arrived += 1;
+        }
     }
     Ok(arrived)
 }
@@ -381,7 +386,7 @@ fn flood_datagrams(target: SocketAddr, time: Duration) -> Result<Duration> {
     let start = Instant::now();
     while start.elapsed() < time {
         for _ in 0..32 {
-            socket.send(&[0x5a; 64]).context("send")?;
+            socket.send(&DATAGRAM).context("send")?;
         }
     }
     Ok(start.elapsed())

@@ -13,7 +13,7 @@ use aya_ebpf::{
 };
 use routemesh_common::{
     Outcome,
-    bench::{Arrived, CLOCKED, MARK, PLAIN, Stream, WRAPPED},
+    bench::{Arrived, CLOCKED, IPV4, IPV6, IPV6_PAYLOAD, MARK, PLAIN, Stream, WRAPPED},
 };
 use routemesh_ebpf::packet::Packet;
 
@@ -26,10 +26,12 @@ static ARRIVED: Array<Arrived, 1> = Array::new();
 #[btf_map]
 static OUT: DevMap<1> = DevMap::new();
 
-/// Bytes of an IPv4 header.
-const IPV4: usize = 20;
-/// Bytes of an IPv4 and a UDP header.
-const IPV4_UDP: usize = 28;
+/// Bytes of a UDP header.
+const UDP: usize = 8;
+/// The number of UDP in IP headers.
+const PROTOCOL: u32 = 17;
+/// Bytes of an IPv6 packet of the source's.
+const IPV6_PACKET: usize = IPV6.transport + UDP + IPV6_PAYLOAD;
 
 /// Makes the frame anew, since live frames keep what was done to them, and sends it.
 #[xdp]
@@ -54,18 +56,20 @@ fn make(frame: &mut Frame, stream: &Stream) -> Result<(), Outcome> {
     let dst = stream.base + ((random & stream.mask) << stream.shift);
     // The two places by name: the verifier does not follow any other.
     if stream.at == WRAPPED {
-        address(frame, WRAPPED as usize, stream.sum, dst)
+        address(frame, WRAPPED as usize, stream, dst)
     } else {
-        address(frame, PLAIN as usize, stream.sum, dst)
+        address(frame, PLAIN as usize, stream, dst)
     }
 }
 
-/// Writes the destination and the checksum of the IPv4 header at `at`.
+/// Writes the destination and the checksum of the packet at `at`.
 #[inline(always)]
-fn address(frame: &mut Frame, at: usize, sum: u32, dst: u32) -> Result<(), Outcome> {
-    let sum = sum + (dst >> 16) + (dst & 0xffff);
-    *frame.header_mut(at + 10)? = (!folded(sum) as u16).to_be_bytes();
-    *frame.header_mut(at + 16)? = dst.to_be_bytes();
+fn address(frame: &mut Frame, at: usize, stream: &Stream, dst: u32) -> Result<(), Outcome> {
+    let sum = stream.sum + (dst >> 16) + (dst & 0xffff);
+    let checksum = (!folded(sum) as u16).to_be_bytes();
+    let layout = if stream.ipv6 == 0 { IPV4 } else { IPV6 };
+    *frame.header_mut(at + layout.checksum)? = checksum;
+    *frame.header_mut(at + layout.destination)? = dst.to_be_bytes();
     Ok(())
 }
 
@@ -74,11 +78,8 @@ fn address(frame: &mut Frame, at: usize, sum: u32, dst: u32) -> Result<(), Outco
 pub(crate) fn rmb_sink(ctx: XdpContext) -> u32 {
     let frame = Frame::new(ctx);
     // The two places by name, as above.
-    let ttl = if is_marked(&frame, PLAIN as usize) {
-        whole(&frame, PLAIN as usize)
-    } else if is_marked(&frame, WRAPPED as usize) {
-        whole(&frame, WRAPPED as usize)
-    } else {
+    let plain = examined(&frame, PLAIN as usize);
+    let Some(ttl) = plain.or_else(|| examined(&frame, WRAPPED as usize)) else {
         return xdp_action::XDP_PASS;
     };
     let Some(arrived) = ARRIVED.get_ptr_mut(0) else {
@@ -111,30 +112,61 @@ fn now() -> u64 {
     unsafe { bpf_ktime_get_ns() }
 }
 
-/// Whether the IPv4 header at `at` is one of the source's.
+/// The TTL of the packet at `at` if its checksum is right, or that it is not; none where it is none
+/// of the source's.
 #[inline(always)]
-fn is_marked(frame: &Frame, at: usize) -> bool {
-    frame
-        .header::<[u8; 8]>(at + IPV4_UDP)
-        .is_ok_and(|mark| *mark == MARK)
+fn examined(frame: &Frame, at: usize) -> Option<Result<u8, Outcome>> {
+    if is_marked(frame, at + IPV4.transport) {
+        Some(whole_v4(frame, at))
+    } else if is_marked(frame, at + IPV6.transport) {
+        Some(whole_v6(frame, at))
+    } else {
+        None
+    }
 }
 
-/// The TTL, where that header's checksum is right.
+/// Whether the UDP header at `at` is one of the source's.
 #[inline(always)]
-fn whole(frame: &Frame, at: usize) -> Result<u8, Outcome> {
-    let header = frame.header::<[u8; IPV4]>(at)?;
-    let mut sum = 0;
-    for index in 0..IPV4 / 2 {
-        sum += u32::from(u16::from_be_bytes([
-            header[2 * index],
-            header[2 * index + 1],
-        ]));
+fn is_marked(frame: &Frame, at: usize) -> bool {
+    let mark = frame.header::<[u8; 8]>(at + UDP);
+    mark.is_ok_and(|mark| *mark == MARK)
+}
+
+/// The TTL, where the header's checksum is right.
+#[inline(always)]
+fn whole_v4(frame: &Frame, at: usize) -> Result<u8, Outcome> {
+    let header = frame.header::<[u8; 20]>(at)?;
+    right(sum(header), header[8])
+}
+
+/// The hop limit, where UDP's checksum is right; RFC 8200 §8.1 has what it covers of the header.
+#[inline(always)]
+fn whole_v6(frame: &Frame, at: usize) -> Result<u8, Outcome> {
+    let first = frame.header::<[u8; 8]>(at)?;
+    let mut total = PROTOCOL + sum(&first[4..6]);
+    for eight in 1..IPV6_PACKET / 8 {
+        total += sum(frame.header::<[u8; 8]>(at + 8 * eight)?);
     }
+    total += sum(frame.header::<[u8; IPV6_PACKET % 8]>(at + IPV6_PACKET / 8 * 8)?);
+    right(total, first[7])
+}
+
+#[inline(always)]
+fn right(sum: u32, ttl: u8) -> Result<u8, Outcome> {
     if folded(sum) == 0xffff {
-        Ok(header[8])
+        Ok(ttl)
     } else {
         Err(Outcome::Truncated)
     }
+}
+
+#[inline(always)]
+fn sum(bytes: &[u8]) -> u32 {
+    let mut sum = 0;
+    for index in 0..bytes.len() / 2 {
+        sum += u32::from(u16::from_be_bytes([bytes[2 * index], bytes[2 * index + 1]]));
+    }
+    sum
 }
 
 /// A sum in sixteen bits, its carries added.

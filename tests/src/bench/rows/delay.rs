@@ -9,6 +9,7 @@ use super::Run;
 use crate::{
     column,
     contest::{Contender, Contest, Measure},
+    load::Family,
     report::Comparison,
     way::Way,
 };
@@ -25,33 +26,44 @@ pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
         Way::iptables()?,
         Way::rules()?,
         Way::routemesh(column::TC, "tc")?,
+        Way::routemesh(column::AUTO, "auto")?,
     ];
+    let mut found = measure(run, &ways, Family::V4, IPV4)?;
+    if !run.quick {
+        found.extend(measure(run, &ways, Family::V6, IPV6)?);
+    }
+    Ok(found)
+}
+
+fn measure(run: &Run, ways: &[Way], family: Family, measures: Measures) -> Result<Vec<Comparison>> {
     let count = if run.quick { FEW_TRIPS } else { TRIPS };
+    let trip = |way| there_and_back(way, family, count);
     let trips = Contest {
         row: 4,
-        measures: vec![P50, P99, P999],
-        contenders: ways.iter().map(|way| there_and_back(way, count)).collect(),
+        measures: measures.trips.into(),
+        contenders: ways.iter().map(trip).collect(),
         background: None,
     };
     let trips = trips.run(&run.pace, run.screen)?;
-    let added = trips.iter().zip(ADDED);
+    let added = trips.iter().zip(measures.added);
     let mut found: Vec<_> = added
         .filter_map(|(trip, measure)| beyond_the_cable(trip, measure))
         .collect();
     found.extend(trips);
     let connections = Contest {
         row: 4,
-        measures: vec![CONNECTIONS],
-        contenders: ways.iter().map(connecting).collect(),
+        measures: vec![measures.connections],
+        contenders: ways.iter().map(|way| connecting(way, family)).collect(),
         background: None,
     };
     found.extend(connections.run(&run.pace, run.screen)?);
     Ok(found)
 }
 
-fn there_and_back(way: &Way, count: usize) -> Contender<'_> {
+fn there_and_back(way: &Way, family: Family, count: usize) -> Contender<'_> {
     Contender::new(way.name, move |_| {
-        let (from, to, [address, _]) = way.ends();
+        let (from, to, addresses) = way.ends();
+        let address = family.of(addresses);
         let before = way.passed()?;
         let mut times = round_trips(from, to, address, count)?;
         way.expect(before, count as u64)?;
@@ -65,9 +77,10 @@ fn there_and_back(way: &Way, count: usize) -> Contender<'_> {
     })
 }
 
-fn connecting(way: &Way) -> Contender<'_> {
+fn connecting(way: &Way, family: Family) -> Contender<'_> {
     Contender::new(way.name, move |time| {
-        let (from, to, [address, _]) = way.ends();
+        let (from, to, addresses) = way.ends();
+        let address = family.of(addresses);
         let before = way.passed()?;
         let each_second = connections_for(from, to, address, time)?;
         way.expect(before, (each_second * time.as_secs_f64()) as u64)?;
@@ -86,25 +99,74 @@ fn beyond_the_cable(trips: &Comparison, measure: Measure) -> Option<Comparison> 
     })
 }
 
-const P50: Measure = Measure::cost("trip-p50", "Round trip, both ends spinning: p50", "µs");
-const P99: Measure = Measure::cost("trip-p99", "Round trip, both ends spinning: p99", "µs");
-const P999: Measure = Measure::cost("trip-p999", "Round trip, both ends spinning: p99.9", "µs");
-const ADDED: [Measure; 3] = [
-    Measure::cost(
-        "added-p50",
-        "Round trip, added to the bare cable: p50",
-        "µs",
-    ),
-    Measure::cost(
-        "added-p99",
-        "Round trip, added to the bare cable: p99",
-        "µs",
-    ),
-    Measure::cost(
-        "added-p999",
-        "Round trip, added to the bare cable: p99.9",
-        "µs",
-    ),
-];
-const CONNECTIONS: Measure =
-    Measure::thousands("connections", "New TCP connections, one after another");
+/// What is measured in a family.
+struct Measures {
+    trips: [Measure; 3],
+    /// What is added to the cable's.
+    added: [Measure; 3],
+    connections: Measure,
+}
+
+macro_rules! trip {
+    ($id:expr, $what:literal, $share:literal, $family:literal) => {
+        Measure::cost(
+            $id,
+            concat!("Round trip, ", $what, ", ", $family, ": ", $share),
+            "µs",
+        )
+    };
+}
+
+macro_rules! measures {
+    ($suffix:literal, $family:literal) => {
+        Measures {
+            trips: [
+                trip!(
+                    concat!("trip-p50", $suffix),
+                    "both ends spinning",
+                    "p50",
+                    $family
+                ),
+                trip!(
+                    concat!("trip-p99", $suffix),
+                    "both ends spinning",
+                    "p99",
+                    $family
+                ),
+                trip!(
+                    concat!("trip-p999", $suffix),
+                    "both ends spinning",
+                    "p99.9",
+                    $family
+                ),
+            ],
+            added: [
+                trip!(
+                    concat!("added-p50", $suffix),
+                    "added to the bare cable",
+                    "p50",
+                    $family
+                ),
+                trip!(
+                    concat!("added-p99", $suffix),
+                    "added to the bare cable",
+                    "p99",
+                    $family
+                ),
+                trip!(
+                    concat!("added-p999", $suffix),
+                    "added to the bare cable",
+                    "p99.9",
+                    $family
+                ),
+            ],
+            connections: Measure::thousands(
+                concat!("connections", $suffix),
+                concat!("New TCP connections, one after another, ", $family),
+            ),
+        }
+    };
+}
+
+const IPV4: Measures = measures!("", "IPv4");
+const IPV6: Measures = measures!("-ipv6", "IPv6");

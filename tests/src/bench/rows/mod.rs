@@ -48,7 +48,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row {
         numbers: &[3, 5],
-        title: "frames of 64 bytes on one core",
+        title: "the smallest frames, on one core",
         run: packets::run,
     },
     Row {

@@ -19,7 +19,8 @@ use crate::{
     contest::{Contest, Measure},
     generator::Sink,
     report::{Column, Comparison},
-    transit::{SPACE, Traffic, Transit},
+    traffic::{SPACE, Traffic},
+    transit::Transit,
 };
 
 /// Routes, as powers of two.
@@ -77,7 +78,7 @@ fn table(size: u32, traffic: Traffic) -> Result<Transit> {
     let transit = Transit::new(&routes(size), traffic)?;
     let daemon = empty(&transit)?;
     load(&transit, &daemon, size)?;
-    transit.with(daemon, "xdp")?.opened()
+    transit.with(daemon, "xdp").opened()
 }
 
 /// The name of a column, for a power of two.
@@ -148,20 +149,22 @@ fn loading(run: &Run) -> Result<Vec<Comparison>> {
             .progress(&format!("load the largest table, {time} of {times}"));
         let (mut transit, daemon) = prepared()?;
         let (took, lost) = while_sending(&mut transit, |transit| load(transit, &daemon, LARGEST))?;
-        let memory = memory(&daemon)?;
+        let memory = [memory(&daemon)?, daemon.map_memory()? as f64 / 1e6];
         // Every route gets another next hop than it had: none.
         let blackhole = |_: &Transit| {
             batch(&daemon, "replace", LARGEST, |dst| {
                 format!("blackhole {dst}")
             })
         };
-        let (_, changing) = while_sending(&mut transit, blackhole)?;
+        let (changed, changing) = while_sending(&mut transit, blackhole)?;
         let free = |_: &Transit| batch(&daemon, "del", LARGEST, str::to_owned);
         let (freed, freeing) = while_sending(&mut transit, free)?;
         let figures = [
             took.as_secs_f64(),
             lost as f64,
-            memory,
+            memory[0],
+            memory[1],
+            changed.as_secs_f64(),
             changing as f64,
             freed.as_secs_f64(),
             freeing as f64,
@@ -309,24 +312,28 @@ pub(super) fn alone(row: u8, measure: Measure, samples: Vec<f64>) -> Comparison 
     }
 }
 
-const LOADING: [Measure; 6] = [
-    LOAD_TIME,
-    LOAD_LOST,
-    LOAD_MEMORY,
-    CHANGE_LOST,
-    FREE_TIME,
-    FREE_LOST,
+const LOADING: [Measure; 8] = [
+    Measure::cost("load-time", "1,048,576 routes from one file", "s"),
+    Measure::cost("load-lost", "Packets lost meanwhile", "packets"),
+    Measure::cost("load-memory", "The daemon's memory with them", "MB"),
+    Measure::cost(
+        "map-memory",
+        "The memory of the kernel's maps with them",
+        "MB",
+    ),
+    Measure::cost("change-time", "All of them changed by one file", "s"),
+    Measure::cost(
+        "change-lost",
+        "Packets lost while all of them change",
+        "packets",
+    ),
+    Measure::cost("free-time", "All of them deleted by one file", "s"),
+    Measure::cost(
+        "free-lost",
+        "Packets lost while all of them are deleted",
+        "packets",
+    ),
 ];
-const LOAD_TIME: Measure = Measure::cost("load-time", "1,048,576 routes from one file", "s");
-const LOAD_LOST: Measure = Measure::cost("load-lost", "Packets lost meanwhile", "packets");
-const LOAD_MEMORY: Measure = Measure::cost("load-memory", "The daemon's memory with them", "MB");
-const CHANGE_LOST: Measure = Measure::cost(
-    "change-lost",
-    "Packets lost while all of them change",
-    "packets",
-);
-const FREE_TIME: Measure = Measure::cost("free-time", "All of them deleted from one file", "s");
-const FREE_LOST: Measure = Measure::cost("free-lost", "Packets lost meanwhile", "packets");
 const ADD_BY_SIZE: Measure = Measure::cost(
     "add-to-effect-by-size",
     "From the CLI's start to its route's first packet, beside tables of all sizes",

@@ -7,19 +7,16 @@ use super::{
     Run,
     scale::{alone, first_arrival, memory, monotonic, sending},
 };
-use crate::{
-    contest::Measure,
-    report::Comparison,
-    transit::{Traffic, Transit},
-};
+use crate::{contest::Measure, report::Comparison, traffic::Traffic, transit::Transit};
 
 pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
     let times = if run.quick { 3 } else { 9 };
     let (mut starts, mut idle) = (Vec::new(), Vec::new());
     for time in 1..=times {
         run.screen.progress(&format!("start, {time} of {times}"));
-        let transit = Transit::new("start", Traffic::to(0))?;
-        let config = transit.config("xdp", 1 << 17) + &transit.route("16.0.0.0/4");
+        let traffic = Traffic::to(0);
+        let transit = Transit::new("start", traffic)?;
+        let config = transit.config("xdp", 1 << 17) + &transit.route(traffic.space());
         let mut daemon = Routemesh::prepare(transit.side.host.node(), &config)?;
         let (took, _) = sending(&transit, || {
             let begun = monotonic()?;
