@@ -29,7 +29,7 @@ impl Pace {
         if quick {
             Self {
                 rounds: 6..=6,
-                sample: Duration::from_millis(125),
+                sample: Duration::from_millis(100),
                 spread: 0.1,
             }
         } else {

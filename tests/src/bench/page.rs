@@ -26,7 +26,8 @@ are checked: streams by their hash before the measuring, datagrams by their cont
 checksum and TTL. Datagrams and frames are counted at the receiver, in the container where they are
 for one. That they came by the way the column claims is seen in the counters of the kernel or of the
 programs. The hosts of `kernel + Docker's iptables` and of all columns of routemesh in rows 1 to 4
-have the chains and rules of `dockerd`; nothing is switched off anywhere that users would have on.
+have the chains and rules of `dockerd`, for IPv6 too, as it makes them since version 27; nothing is
+switched off anywhere that users would have on.
 
 The frames of row 3 are made by a program in one host's namespace and counted by another one; all of
 their way is on one processor. Frames are of the size that they have on a wire, checksum included.

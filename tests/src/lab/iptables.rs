@@ -3,11 +3,19 @@
 use std::{fmt::Write as _, process::Command};
 
 use anyhow::{Context as _, Result};
+use ipnet::IpNet;
 
 use super::{Node, Side, process};
 
+/// What puts rules in, of either family.
+const RESTORE: [&str; 2] = ["iptables-restore", "ip6tables-restore"];
+
 /// The chains and rules that `dockerd` puts in for its bridge, with FORWARD refused by policy.
-fn rules(subnet: &str) -> String {
+fn rules(subnet: IpNet) -> String {
+    let loopback = match subnet {
+        IpNet::V4(_) => "127.0.0.0/8",
+        IpNet::V6(_) => "::1/128",
+    };
     format!(
         "*filter
 :INPUT ACCEPT
@@ -36,7 +44,7 @@ COMMIT
 :POSTROUTING ACCEPT
 :DOCKER -
 -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
--A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER
+-A OUTPUT ! -d {loopback} -m addrtype --dst-type LOCAL -j DOCKER
 -A POSTROUTING -s {subnet} ! -o docker0 -j MASQUERADE
 -A DOCKER -i docker0 -j RETURN
 COMMIT
@@ -44,14 +52,18 @@ COMMIT
     )
 }
 
-/// Makes the host one that Docker runs on.
+/// Makes the host one that Docker runs on, which since Docker 27 has rules for IPv6, too.
 ///
 /// # Errors
 /// When iptables is missing, or refuses.
 pub fn docker_rules(side: &Side) -> Result<()> {
     side.host.forward()?;
-    let subnet = side.network.subnets().next().context("no subnet")?;
-    restore(side.host.node(), &[], &rules(&subnet.to_string()))
+    for subnet in side.network.subnets() {
+        let [v4, v6] = RESTORE;
+        let program = if subnet.addr().is_ipv4() { v4 } else { v6 };
+        restore(side.host.node(), &[program], &rules(subnet))?;
+    }
+    Ok(())
 }
 
 /// The one rule that its operator adds for kernel routing: what comes in by `from`, which leads
@@ -61,27 +73,37 @@ pub fn docker_rules(side: &Side) -> Result<()> {
 /// When iptables refuses, as without Docker's rules.
 pub fn accept(node: &Node, from: &str, to: &str) -> Result<()> {
     let rule = format!("-I DOCKER-USER -i {from} -o {to} -j ACCEPT");
-    restore(node, &["--noflush"], &format!("*filter\n{rule}\nCOMMIT\n"))
+    RESTORE
+        .iter()
+        .try_for_each(|program| add(node, program, &rule))
 }
 
-/// As many rules as `count`, up to 65536, that every forwarded packet is held against and that
-/// none matches: a list of refused sources in Docker's own place for it.
+/// As many rules of each family as `count`, up to 65536, that every forwarded packet is held against
+/// and that none matches: a list of refused sources in Docker's own place for it.
 ///
 /// # Errors
 /// When iptables refuses, as without Docker's rules.
 pub fn refuse_sources(node: &Node, count: u32) -> Result<()> {
-    let mut rules = String::from("*filter\n");
+    let (mut v4, mut v6) = (String::new(), String::new());
     for number in 0..count {
         let [_, _, high, low] = number.to_be_bytes();
-        let _ = writeln!(rules, "-I DOCKER-USER -s 198.18.{high}.{low}/32 -j DROP");
+        let _ = writeln!(v4, "-I DOCKER-USER -s 198.18.{high}.{low}/32 -j DROP");
+        let _ = writeln!(v6, "-I DOCKER-USER -s 2001:db8::{number:x}/128 -j DROP");
     }
-    rules += "COMMIT\n";
-    restore(node, &["--noflush"], &rules)
+    let mut both = RESTORE.iter().zip([v4, v6]);
+    both.try_for_each(|(program, rules)| add(node, program, rules.trim_end()))
 }
 
-fn restore(node: &Node, arguments: &[&str], rules: &str) -> Result<()> {
-    let mut command: Command = node.command("iptables-restore");
-    process::finish(command.args(arguments), rules)
+/// Adds to the rules that are there.
+fn add(node: &Node, program: &str, rules: &str) -> Result<()> {
+    let rules = format!("*filter\n{rules}\nCOMMIT\n");
+    restore(node, &[program, "--noflush"], &rules)
+}
+
+/// Runs the program `words[0]` with rules to read.
+fn restore(node: &Node, words: &[&str], rules: &str) -> Result<()> {
+    let mut command: Command = node.command(words[0]);
+    process::finish(command.args(&words[1..]), rules)
         .with_context(|| format!("on {}", node.name()))
         .map(drop)
 }

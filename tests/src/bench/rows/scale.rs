@@ -66,6 +66,7 @@ fn forwarding(run: &Run) -> Result<Vec<Comparison>> {
             let columns = comparison.beyond(column::DROPPED).context("no base")?;
             found.push(Comparison {
                 columns,
+                note: Some(LOOK_UP.to_owned()),
                 ..comparison
             });
         }
@@ -312,6 +313,9 @@ pub(super) fn alone(row: u8, measure: Measure, samples: Vec<f64>) -> Comparison 
     }
 }
 
+const LOOK_UP: &str = "\
+    All else is alike in these columns: what they differ by is the look-up, of the route and of what \
+    it leads to.";
 const LOADING: [Measure; 8] = [
     Measure::cost("load-time", "1,048,576 routes from one file", "s"),
     Measure::cost("load-lost", "Packets lost meanwhile", "packets"),
