@@ -81,7 +81,13 @@ const THE_CABLE_IS_BELOW: &str = "\
     is itself below the goal, no forwarder can be above it.";
 const AS_IN_THE_OPEN: &str = "\
     a stream goes through the tunnel as fast as in the open (row 1), and the bare cable itself is \
-    hardly above the goal.";
+    hardly above the goal. A packet of 64 KiB takes 13 µs; 0.3 µs are what a tunnel adds to a small one.";
+const A_FREE_TUNNEL_TOO: &str = "\
+    a tunnel that took no time would miss it, since datagrams in the open (row 1) are below it too. \
+    Of the 2.2 µs that one took the sender's processor (`perf`, on 6.18), both programs were a fifth: \
+    0.29 µs more than in the open. 0.17 µs of these are in `bpf_skb_adjust_room`, the one call that \
+    makes room and leaves super-packets what they are. Half of that is a new buffer: in front of a \
+    frame from a UDP socket two bytes are free.";
 const THE_SOCKETS_TOO: &str = "\
     the work of both sockets is in both figures, and is most of it: the bare cable of row 1 has \
     nothing else. What the programs take, a fraction of a microsecond, is in row 6.";
@@ -105,7 +111,7 @@ pub(crate) const GOALS: &[Goal] = &[
     ratio("udp", TC, KERNEL, Bound::AtLeast(1.4)).unless(THE_SOCKETS_TOO),
     ratio("udp", TC, IPTABLES, Bound::AtLeast(1.6)).unless(THE_SOCKETS_TOO),
     ratio("tunnel-tcp", VXLAN, KERNEL_VXLAN, Bound::AtLeast(1.25)).unless(AS_IN_THE_OPEN),
-    ratio("tunnel-udp", VXLAN, KERNEL_VXLAN, Bound::AtLeast(2.0)).unless(THE_SOCKETS_TOO),
+    ratio("tunnel-udp", VXLAN, KERNEL_VXLAN, Bound::AtLeast(2.0)).unless(A_FREE_TUNNEL_TOO),
     ratio("transit", XDP, REDIRECT, Bound::AtLeast(0.95)).unless(A_FASTER_CABLE),
     ratio("transit", XDP, KERNEL, Bound::AtLeast(4.5)).unless(THE_SOURCE_TOO),
     ratio("transit", XDP, IPTABLES, Bound::AtLeast(7.0)).unless(THE_SOURCE_TOO),
