@@ -35,8 +35,8 @@ pub(crate) struct Trial<'a> {
     hook: &'static str,
     /// Whether the containers that come and go are there.
     present: [bool; 2],
-    /// The most that host A's daemon held before the first round.
-    most: Option<Holdings>,
+    /// The most that each daemon held before the first round.
+    most: Option<[Holdings; 2]>,
     record: Record,
     operations: usize,
     restarts: usize,
@@ -89,7 +89,7 @@ impl<'a> Trial<'a> {
             self.set_hook(hook)?;
             let now = self.holdings()?;
             self.most = Some(match self.most.take() {
-                Some(most) => most.or_more(&now),
+                Some([a, b]) => [a.or_more(&now[0]), b.or_more(&now[1])],
                 None => now,
             });
         }
@@ -292,18 +292,29 @@ impl<'a> Trial<'a> {
     /// The holdings may come to rest first.
     pub(crate) fn ensure_no_growth(&self) -> Result<()> {
         let most = self.most.as_ref().context("nothing to compare with")?;
-        eventually("no more than at first", PATIENCE, || {
+        let hosts = self.daemons.each_ref().map(|daemon| daemon.node().name());
+        let now = eventually("no more than at first", PATIENCE, || {
             let now = self.holdings()?;
-            now.ensure_not_above(most)?;
-            println!("{now}");
-            Ok(())
-        })
+            for ((host, now), most) in hosts.iter().zip(&now).zip(most) {
+                now.ensure_not_above(most)
+                    .with_context(|| format!("host {host}"))?;
+            }
+            Ok(now)
+        })?;
+        for (host, now) in hosts.iter().zip(&now) {
+            println!("{host}: {now}");
+        }
+        Ok(())
     }
 
-    fn holdings(&self) -> Result<Holdings> {
-        // The port of the container that comes and goes has a hook while it is there.
-        let away = usize::from(!self.present[0]);
-        Holdings::of(&self.scene.pair.a.host, self.a(), away)
+    /// What the daemons of hosts A and B hold.
+    fn holdings(&self) -> Result<[Holdings; 2]> {
+        let of = |daemon: &Routemesh, present: bool| {
+            // The port of the container that comes and goes has a hook while it is there.
+            Holdings::of(daemon.node(), daemon, usize::from(!present))
+        };
+        let [a, b] = &self.daemons;
+        Ok([of(a, self.present[0])?, of(b, self.present[1])?])
     }
 
     /// Whether the daemon has the model's routes and answers by the longest.
