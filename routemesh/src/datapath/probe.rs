@@ -70,7 +70,7 @@ pub fn attach() -> Result<bool> {
             return Ok(false);
         }
         let mut ebpf = loaded(1)?;
-        attach_tc(&mut ebpf)?;
+        attach_tc(&mut ebpf).context("attach a tc program")?;
         let xdp: &mut Xdp = typed(&mut ebpf, programs::XDP)?;
         xdp.attach(LOOPBACK, XdpMode::Skb)
             .map_err(explain)
@@ -99,8 +99,7 @@ fn attach_tc(ebpf: &mut Ebpf) -> Result<()> {
         qdisc_add_clsact(LOOPBACK).context("add the clsact qdisc")?;
         tc.attach(LOOPBACK, TcAttachType::Ingress)
     };
-    attached.map_err(explain).context("attach a tc program")?;
-    Ok(())
+    attached.map(drop).map_err(explain)
 }
 
 /// Whether RLIMIT_MEMLOCK counts maps, as kernels before 5.11 do: none may be made then while it

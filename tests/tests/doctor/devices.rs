@@ -60,7 +60,6 @@ fn what_a_driver_can_do_is_unknown_where_the_kernel_does_not_tell() {
 fn a_veth_that_loses_its_offloads_is_found() {
     let patient = Patient::new("xdp", "");
     patient.finds("offloads", "warning", "eth0 is a veth");
-    patient.is_content("xdp");
     let fix = text(&patient.findings("offloads")[0]["fix"]).to_owned();
     assert!(fix.contains("mode = \"tc\""), "{fix}");
     patient.daemon.write_config(&config("tc", "")).unwrap();
@@ -129,11 +128,13 @@ fn a_second_program_of_ours_is_found() {
     let mut first = Routemesh::start(&patient.host, &config).unwrap();
     patient.is_content("foreign-programs");
     let mut second = Routemesh::start(&patient.host, &config).unwrap();
-    patient.finds(
-        "foreign-programs",
-        "error",
-        "routemesh's own program 2 times",
-    );
+    if has_tcx() {
+        let ours = "routemesh's own program 2 times";
+        patient.finds("foreign-programs", "error", ours);
+    } else {
+        // A filter is known by its name, so the second daemon has put its own in its place.
+        patient.is_content("foreign-programs");
+    }
     second.stop().unwrap();
     patient.is_content("foreign-programs");
     first.stop().unwrap();
