@@ -36,7 +36,7 @@ impl Pace {
             Self {
                 // With one more the interval is no narrower, nor with two.
                 rounds: 8..=17,
-                sample: Duration::from_millis(500),
+                sample: Duration::from_millis(450),
                 spread: 0.03,
             }
         }

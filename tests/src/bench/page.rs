@@ -31,6 +31,8 @@ switched off anywhere that users would have on.
 
 The frames of row 3 are made by a program in one host's namespace and counted by another one; all of
 their way is on one processor. Frames are of the size that they have on a wire, checksum included.
+`routemesh auto` is there what `routemesh XDP` is where an uplink's driver has XDP, and on a veth
+`routemesh tc`.
 
 Processor time (row 5) is all that the machine's processors were not idle during those very
 transfers, in interrupts too and on whichever processor, less what they were busy while nothing was

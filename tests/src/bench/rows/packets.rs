@@ -7,6 +7,7 @@ use crate::{
     background::Background,
     column,
     contest::{Contest, Measure},
+    load::Family,
     report::{Column, Comparison},
     traffic::Traffic,
     transit::Transit,
@@ -40,7 +41,7 @@ fn in_the_open(run: &Run, traffic: Traffic, measures: [Measure; 3]) -> Result<Ve
         Transit::routemesh(column::TC, traffic, "tc")?,
         Transit::routemesh(column::XDP, traffic, "xdp")?,
     ];
-    measure(run, &mut transits, measures)
+    measure(run, traffic, &mut transits, measures)
 }
 
 fn in_vxlan(run: &Run, traffic: Traffic, measures: [Measure; 3]) -> Result<Vec<Comparison>> {
@@ -51,7 +52,7 @@ fn in_vxlan(run: &Run, traffic: Traffic, measures: [Measure; 3]) -> Result<Vec<C
         Transit::routemesh(column::VXLAN_TC, traffic, "tc")?,
         Transit::routemesh(column::VXLAN_XDP, traffic, "xdp")?,
     ];
-    measure(run, &mut transits, measures)
+    measure(run, traffic, &mut transits, measures)
 }
 
 /// With what must be known of them, at the first.
@@ -65,6 +66,7 @@ fn noted(mut found: Vec<Comparison>, note: &str) -> Vec<Comparison> {
 /// Frames a second, the time that a frame takes, and what a million cost the machine.
 fn measure(
     run: &Run,
+    traffic: Traffic,
     transits: &mut [Transit],
     [rate_of, time_of, cost_of]: [Measure; 3],
 ) -> Result<Vec<Comparison>> {
@@ -78,8 +80,8 @@ fn measure(
     for times in times.run(&run.pace, run.screen)? {
         found.extend([rate(&times), beyond_the_source(&times, time_of)]);
     }
-    // They say of one processor what the times say; a short run has no time for both.
-    if run.quick {
+    // It says of one processor what the times say, and nothing else of IPv6.
+    if run.quick || matches!(traffic.family, Family::V6) {
         return Ok(found);
     }
     let background = Background::default();
