@@ -45,9 +45,9 @@ pub(crate) fn read(frame: &Frame) -> Result<Datagram, Outcome> {
     let any = parse::ip(frame, frame.length());
     let station = frame.bytes().first_chunk::<6>().copied();
     if let Some(station) = station {
-        assert_eq!(parse::frame(frame, frame.length(), station), any);
+        assert_eq!(parse::frame(frame, frame.length(), &station), any);
         let [first, rest @ ..] = station;
-        let other = parse::frame(frame, frame.length(), [!first, 1, 2, 3, 4, rest[4]]);
+        let other = parse::frame(frame, frame.length(), &[!first, 1, 2, 3, 4, rest[4]]);
         let refused = [Outcome::Group, Outcome::OtherStation, Outcome::Truncated];
         assert!(other.is_err_and(|outcome| refused.contains(&outcome)));
     }
@@ -95,6 +95,6 @@ fn sent_on(bytes: &[u8], datagram: &Datagram) {
     let (from, to) = ([2, 3, 5, 7, 11, 13], [4, 6, 8, 10, 12, 14]);
     let mut frame = Frame::whole(bytes);
     forward::decrement_ttl(&mut frame, datagram.family()).expect("it was parsed");
-    forward::set_macs(&mut frame, to, from).expect("it was parsed");
+    forward::set_macs(&mut frame, &to, &from).expect("it was parsed");
     assert_eq!(frame.bytes(), expected_forward(bytes, from, to));
 }

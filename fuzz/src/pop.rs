@@ -103,7 +103,7 @@ fn pop(
     assert!(resembles, "a container could have forged it");
     tunnel::strip(&mut frame, &arrival, OWN_MAC)?;
     let most = ETH_LEN as u32 + outer.length().saturating_sub(arrival.room.length());
-    let inner = parse::frame(&frame, frame.length().min(most), OWN_MAC);
+    let inner = parse::frame(&frame, frame.length().min(most), &OWN_MAC);
     Ok(Some(Popped {
         frame,
         arrival,

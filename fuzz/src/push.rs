@@ -31,7 +31,7 @@ pub fn run(data: &[u8]) {
     bytes[..12].copy_from_slice(&[OWN_MAC, PEER_MAC].concat());
     let hop = hop(knobs);
     let mut frame = pushed(&bytes, &datagram, &hop);
-    let outer = parse::frame(&frame, frame.length(), OWN_MAC).expect("the outer header is right");
+    let outer = parse::frame(&frame, frame.length(), &OWN_MAC).expect("the outer header is right");
     let room = hop.shim.length(hop.keyed == 1) + if hop.outer == Family::V4 { 20 } else { 40 };
     assert_eq!(outer.length(), datagram.length() + room);
     assert_eq!(outer.ttl(), u32::from(hop.ttl));

@@ -57,6 +57,17 @@ impl Sum {
         u16::from_be(sum as u16)
     }
 
+    /// Whether what was summed has a right checksum: then the sum, folded, is 0xffff, so it is a
+    /// multiple of that. To see this takes one multiplication: by the inverse modulo 2⁶⁴, which
+    /// makes of the multiples, and of no others, the numbers up to 2⁶⁴ / 0xffff.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_right(self) -> bool {
+        const INVERSE: u64 = 0xfffe_fffe_fffe_ffff;
+        const { assert!(INVERSE.wrapping_mul(0xffff) == 1) }
+        self.0 != 0 && self.0.wrapping_mul(INVERSE) <= u64::MAX / 0xffff
+    }
+
     /// The checksum field for what was summed, in network order.
     #[must_use]
     #[inline(always)]
@@ -76,8 +87,8 @@ impl Default for Sum {
 #[must_use]
 #[inline(always)]
 pub const fn after_ttl_decrement(checksum: [u8; 2]) -> [u8; 2] {
-    let raised = u16::from_be_bytes(checksum) as u32 + 0x0100;
-    ((raised + (raised >= 0xffff) as u32) as u16).to_be_bytes()
+    let raised = u16::from_ne_bytes(checksum) as u32 + 0x0100_u16.to_be() as u32;
+    ((raised + (raised >= 0xffff) as u32) as u16).to_ne_bytes()
 }
 
 /// The checksum field of what has another word in the place of one (RFC 1624 eqn. 3).
@@ -105,6 +116,20 @@ mod tests {
     fn zeroes_behind_do_not_change_a_sum() {
         let sum = Sum::new().bytes(&[0x12, 0x34, 0x56, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(sum.folded(), 0x1234 + 0x5600);
+    }
+
+    #[test]
+    fn a_sum_is_right_where_it_folds_to_all_ones() {
+        // Around all multiples that the sum of twenty bytes may be near the ends of.
+        for multiple in (0..0x8_0000).chain(0x4_fff0_0000..0x4_fff8_0000) {
+            for sum in [
+                multiple * 0xffff,
+                multiple * 0xffff + 1,
+                multiple * 0xffff + 0xfffe,
+            ] {
+                assert_eq!(Sum(sum).is_right(), Sum(sum).folded() == 0xffff, "{sum:#x}");
+            }
+        }
     }
 
     #[test]

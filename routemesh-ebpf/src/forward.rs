@@ -30,10 +30,10 @@ pub fn decrement_ttl(packet: &mut impl Packet, family: Family) -> Result<(), Out
 /// # Errors
 /// [`Outcome::Truncated`], which a packet that was parsed does not give.
 #[inline(always)]
-pub fn set_macs(packet: &mut impl Packet, dst: [u8; 6], src: [u8; 6]) -> Result<(), Outcome> {
+pub fn set_macs(packet: &mut impl Packet, dst: &[u8; 6], src: &[u8; 6]) -> Result<(), Outcome> {
     let eth = packet.header_mut::<Eth>(0)?;
-    eth.dst = Mac::from(dst).into();
-    eth.src = Mac::from(src).into();
+    Mac::from(dst).write(&mut eth.dst);
+    Mac::from(src).write(&mut eth.src);
     Ok(())
 }
 
@@ -75,7 +75,7 @@ mod tests {
     };
 
     fn length_of(packet: &Frame, segment: u32) -> Result<u32, Outcome> {
-        let datagram = parse::frame(packet, packet.0.len() as u32, STATION)?;
+        let datagram = parse::frame(packet, packet.0.len() as u32, &STATION)?;
         wire_length(packet, &datagram, segment)
     }
 
@@ -125,10 +125,10 @@ mod tests {
     #[test]
     fn macs_are_written_and_nothing_else() {
         let mut frame = Frame::ipv6();
-        set_macs(&mut frame, [1, 2, 3, 4, 5, 6], STATION).unwrap();
+        set_macs(&mut frame, &[1, 2, 3, 4, 5, 6], &STATION).unwrap();
         assert_eq!(frame.0[..12], [1, 2, 3, 4, 5, 6, 2, 0, 0, 0, 0, 1]);
         assert_eq!(frame.0[12..], Frame::ipv6().0[12..]);
-        set_macs(&mut frame, STATION, SENDER).unwrap();
+        set_macs(&mut frame, &STATION, &SENDER).unwrap();
         assert_eq!(frame.0, Frame::ipv6().0);
     }
 }

@@ -124,7 +124,7 @@ mod tests {
             .followed_by(&payload)
             .with(16, &length.to_be_bytes())
             .with(20, &field.to_be_bytes());
-        let datagram = parse::frame(&frame, frame.0.len() as u32, STATION).unwrap();
+        let datagram = parse::frame(&frame, frame.0.len() as u32, &STATION).unwrap();
         (frame, datagram)
     }
 
@@ -138,7 +138,7 @@ mod tests {
             parts.push(part(&frame));
             frame.0.drain(PAYLOAD..PAYLOAD + first as usize);
             end(&mut frame, &datagram, first).unwrap();
-            datagram = parse::frame(&frame, frame.0.len() as u32, STATION).unwrap();
+            datagram = parse::frame(&frame, frame.0.len() as u32, &STATION).unwrap();
         }
         parts.push(part(&frame));
         parts
@@ -146,7 +146,7 @@ mod tests {
 
     fn part(frame: &Frame) -> (u32, u16, Vec<u8>) {
         // That its header is right, parsing tells.
-        let datagram = parse::frame(frame, frame.0.len() as u32, STATION).unwrap();
+        let datagram = parse::frame(frame, frame.0.len() as u32, &STATION).unwrap();
         let end = ETH_LEN + datagram.length() as usize;
         let payload = frame.0[PAYLOAD..end].into();
         (datagram.length(), datagram.fragment_field(), payload)

@@ -240,7 +240,7 @@ mod tests {
     };
 
     fn complained(packet: &Frame) -> Result<(), Outcome> {
-        let datagram = parse::frame(packet, packet.0.len() as u32, STATION)?;
+        let datagram = parse::frame(packet, packet.0.len() as u32, &STATION)?;
         may_complain(packet, &datagram)
     }
 

@@ -5,7 +5,7 @@ use routemesh_common::{Family, Outcome};
 use crate::{
     checksum::Sum,
     packet::Packet,
-    wire::{Address, ETH_LEN, Eth, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Ipv4Hdr, Ipv6Hdr},
+    wire::{Address, ETH_LEN, Eth, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Ipv4Hdr, Ipv6Hdr, Mac},
 };
 
 /// An IP packet that may be routed.
@@ -31,6 +31,8 @@ const MORE_FRAGMENTS: u64 = 0x2000;
 const FRAGMENT: u64 = 0x3fff;
 /// Of the IPv4 fragment field: the offset.
 const OFFSET: u64 = 0x1fff;
+/// The upper half of 169.254.0.0/16.
+const LINK_LOCAL_IPV4: u32 = 0xa9fe;
 
 impl Datagram {
     /// Its family.
@@ -120,10 +122,10 @@ impl Datagram {
 pub fn frame(
     packet: &impl Packet,
     frame_length: u32,
-    station: [u8; 6],
+    station: &[u8; 6],
 ) -> Result<Datagram, Outcome> {
     let eth = packet.header::<Eth>(0)?;
-    if eth.dst != station {
+    if Mac::from(&eth.dst) != Mac::from(station) {
         return Err(if eth.dst[0] & 1 == 1 {
             Outcome::Group
         } else {
@@ -141,11 +143,15 @@ pub fn frame(
 pub fn ip(packet: &impl Packet, frame_length: u32) -> Result<Datagram, Outcome> {
     let ether_type = packet.header::<Eth>(0)?.ether_type;
     let room = frame_length - ETH_LEN as u32;
-    match ether_type {
-        EtherType::IPV4 => ipv4(packet, room),
-        EtherType::IPV6 => ipv6(packet, room),
-        EtherType::VLAN | EtherType::QINQ => Err(Outcome::Vlan),
-        _ => Err(Outcome::NotIp),
+    // Not a `match`, which would look at one byte after the other.
+    if ether_type == EtherType::IPV4 {
+        ipv4(packet, room)
+    } else if ether_type == EtherType::IPV6 {
+        ipv6(packet, room)
+    } else if ether_type == EtherType::VLAN || ether_type == EtherType::QINQ {
+        Err(Outcome::Vlan)
+    } else {
+        Err(Outcome::NotIp)
     }
 }
 
@@ -164,63 +170,64 @@ pub fn source(packet: &impl Packet, family: Family) -> Result<Address, Outcome> 
 
 #[inline(always)]
 fn ipv4(packet: &impl Packet, room: u32) -> Result<Datagram, Outcome> {
-    let ip = packet.header::<Ipv4Hdr>(ETH_LEN)?;
-    if ip.vihl >> 4 != 4 {
+    let ip = packet.header::<[u8; IPV4_LEN]>(ETH_LEN)?;
+    // As words: of single bytes the compiler would make them again, to sum them.
+    let words: &[[u8; 4]; IPV4_LEN / 4] = bytemuck::cast_ref(ip);
+    let [first, second, third, src, dst] = words.map(u32::from_be_bytes);
+    if first >> 28 != 4 {
         return Err(Outcome::BadVersion);
     }
-    let header = u32::from(ip.vihl & 0xf) * 4;
+    let header = (first >> 24 & 0xf) * 4;
     if header < IPV4_LEN as u32 || header > room {
         return Err(Outcome::BadHeaderLength);
     }
-    // IPv4 packets above 64 KiB, which exist within a host only, say 0 (Linux "BIG TCP").
-    let claimed = u32::from(u16::from_be_bytes(ip.tot_len));
-    let length = if claimed == 0 && room > 0xffff {
-        room
-    } else {
-        claimed
-    };
-    if length < header || length > room {
+    let mut length = first & 0xffff;
+    if length < header {
+        // IPv4 packets above 64 KiB, which exist within a host only, say 0 (Linux "BIG TCP").
+        if length != 0 || room <= 0xffff {
+            return Err(Outcome::BadTotalLength);
+        }
+        length = room;
+    }
+    if length > room {
         return Err(Outcome::BadTotalLength);
     }
     if header > IPV4_LEN as u32 {
         return Err(Outcome::IpOptions);
     }
-    if Sum::new()
-        .bytes(packet.header::<[u8; 20]>(ETH_LEN)?)
-        .folded()
-        != 0xffff
-    {
+    if !Sum::new().bytes(ip).is_right() {
         return Err(Outcome::BadChecksum);
     }
-    source_ipv4(ip.src_addr)?;
-    destination_ipv4(ip.dst_addr)?;
+    source_ipv4(src)?;
+    destination_ipv4(dst)?;
     Ok(Datagram {
-        dst: Address::v4(ip.dst_addr),
+        dst: Address::v4(dst.to_be_bytes()),
         length: u64::from(length),
-        ttl: u64::from(ip.ttl),
-        proto: u64::from(ip.proto),
+        ttl: u64::from(third >> 24),
+        proto: u64::from(third >> 16 & 0xff),
         family: u64::from(Family::V4.0),
-        fragment: u64::from(u16::from_be_bytes(ip.frags)),
-        tos: u64::from(ip.tos),
+        fragment: u64::from(second & 0xffff),
+        tos: u64::from(first >> 16 & 0xff),
     })
 }
 
 /// RFC 1812 §5.3.7 and RFC 6890: sources that no packet on a link may have.
 #[inline(always)]
-fn source_ipv4(address: [u8; 4]) -> Result<(), Outcome> {
-    match address {
-        [0, ..] | [169, 254, ..] => Err(Outcome::LinkLocal),
-        [127 | 224..=255, ..] => Err(Outcome::MartianSource),
+fn source_ipv4(address: u32) -> Result<(), Outcome> {
+    match (address >> 24, address >> 16) {
+        (0, _) | (_, LINK_LOCAL_IPV4) => Err(Outcome::LinkLocal),
+        (127 | 224..=255, _) => Err(Outcome::MartianSource),
         _ => Ok(()),
     }
 }
 
 #[inline(always)]
-fn destination_ipv4(address: [u8; 4]) -> Result<(), Outcome> {
-    match address {
-        [224..=239, ..] | [255, 255, 255, 255] => Err(Outcome::Group),
-        [169, 254, ..] => Err(Outcome::LinkLocal),
-        [0 | 127 | 240..=255, ..] => Err(Outcome::MartianDestination),
+fn destination_ipv4(address: u32) -> Result<(), Outcome> {
+    match (address >> 24, address >> 16) {
+        (224..=239, _) => Err(Outcome::Group),
+        (255, _) if address == u32::MAX => Err(Outcome::Group),
+        (_, LINK_LOCAL_IPV4) => Err(Outcome::LinkLocal),
+        (0 | 127 | 240..=255, _) => Err(Outcome::MartianDestination),
         _ => Ok(()),
     }
 }
@@ -239,10 +246,11 @@ fn ipv6(packet: &impl Packet, room: u32) -> Result<Datagram, Outcome> {
     if length > room {
         return Err(Outcome::BadTotalLength);
     }
-    source_ipv6(&ip.src_addr)?;
-    destination_ipv6(&ip.dst_addr)?;
+    let [src, dst] = [&ip.src_addr, &ip.dst_addr].map(Address::v6);
+    source_ipv6(src)?;
+    destination_ipv6(dst)?;
     Ok(Datagram {
-        dst: Address::v6(&ip.dst_addr),
+        dst,
         length: u64::from(length),
         ttl: u64::from(ip.hop_limit),
         proto: u64::from(next.0),
@@ -254,59 +262,46 @@ fn ipv6(packet: &impl Packet, room: u32) -> Result<Datagram, Outcome> {
 
 /// RFC 4291 §2.5 and §2.7: sources that no packet on a link may have.
 #[inline(always)]
-fn source_ipv6(address: &[u8; 16]) -> Result<(), Outcome> {
-    if address[0] == 0 {
-        return match special(address) {
-            Special::Unspecified => Err(Outcome::LinkLocal),
-            Special::Loopback | Special::Mapped => Err(Outcome::MartianSource),
-            Special::None => Ok(()),
-        };
-    }
-    match (address[0], address[1] & 0xc0) {
-        (0xff, _) => Err(Outcome::MartianSource),
-        (0xfe, 0x80) => Err(Outcome::LinkLocal),
-        _ => Ok(()),
+fn source_ipv6(address: Address) -> Result<(), Outcome> {
+    match Block::of(address) {
+        Block::Unspecified | Block::LinkLocal => Err(Outcome::LinkLocal),
+        Block::Loopback | Block::Mapped | Block::Group => Err(Outcome::MartianSource),
+        Block::Other => Ok(()),
     }
 }
 
 #[inline(always)]
-fn destination_ipv6(address: &[u8; 16]) -> Result<(), Outcome> {
-    if address[0] == 0 {
-        return match special(address) {
-            Special::Unspecified | Special::Loopback | Special::Mapped => {
-                Err(Outcome::MartianDestination)
-            }
-            Special::None => Ok(()),
-        };
-    }
-    match (address[0], address[1] & 0xc0) {
-        (0xff, _) => Err(Outcome::Group),
-        (0xfe, 0x80) => Err(Outcome::LinkLocal),
-        _ => Ok(()),
+fn destination_ipv6(address: Address) -> Result<(), Outcome> {
+    match Block::of(address) {
+        Block::Unspecified | Block::Loopback | Block::Mapped => Err(Outcome::MartianDestination),
+        Block::LinkLocal => Err(Outcome::LinkLocal),
+        Block::Group => Err(Outcome::Group),
+        Block::Other => Ok(()),
     }
 }
 
-enum Special {
-    None,
+/// What an IPv6 address is one of (RFC 4291 §2.4).
+enum Block {
     Unspecified,
     Loopback,
     Mapped,
+    LinkLocal,
+    Group,
+    Other,
 }
 
-#[inline(always)]
-fn special(address: &[u8; 16]) -> Special {
-    let mut upper = 0;
-    let mut at = 0;
-    while at < 10 {
-        upper |= address[at];
-        at += 1;
-    }
-    let [_, _, _, _, _, _, _, _, _, _, e, f, a, b, c, d] = *address;
-    match (upper, [e, f], [a, b, c, d]) {
-        (0, [0xff, 0xff], _) => Special::Mapped,
-        (0, [0, 0], [0, 0, 0, 0]) => Special::Unspecified,
-        (0, [0, 0], [0, 0, 0, 1]) => Special::Loopback,
-        _ => Special::None,
+impl Block {
+    #[inline(always)]
+    fn of(address: Address) -> Self {
+        let [high, low] = address.double_words().map(u64::from_be);
+        match (high, low) {
+            (0, 0) => Self::Unspecified,
+            (0, 1) => Self::Loopback,
+            (0, _) if low >> 32 == 0xffff => Self::Mapped,
+            _ if high >> 54 == 0xfe80 >> 6 => Self::LinkLocal,
+            _ if high >> 56 == 0xff => Self::Group,
+            _ => Self::Other,
+        }
     }
 }
 
@@ -316,7 +311,7 @@ mod tests {
     use crate::frame::{Frame, STATION};
 
     fn parsed(packet: &Frame) -> Result<Datagram, Outcome> {
-        frame(packet, packet.0.len() as u32, STATION)
+        frame(packet, packet.0.len() as u32, &STATION)
     }
 
     #[test]
@@ -365,7 +360,8 @@ mod tests {
     #[test]
     fn a_super_packet_above_64_kib_has_the_frames_length() {
         let packet = Frame::ipv4().with(16, &[0, 0]);
-        let length = |frame_length| frame(&packet, frame_length, STATION).map(|found| found.length);
+        let length =
+            |frame_length| frame(&packet, frame_length, &STATION).map(|found| found.length);
         assert_eq!(length(70_014), Ok(70_000));
         assert_eq!(length(14 + 0xffff), Err(Outcome::BadTotalLength));
     }

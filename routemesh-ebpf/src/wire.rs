@@ -4,6 +4,7 @@
     reason = "a marker for types that any bytes are valid for"
 )]
 
+use bytemuck::{Pod, Zeroable};
 pub use network_types::{
     icmp::{Icmpv4Hdr, Icmpv6Hdr},
     ip::{Ipv4Hdr, Ipv6Hdr},
@@ -152,14 +153,34 @@ const fn joined(first: u32, second: u32) -> u64 {
 /// A MAC as two numbers in memory order, to be kept or copied.
 ///
 /// For a plain copy from a map value to the packet the compiler calls `memmove`, which the
-/// verifier refuses on packet memory.
+/// verifier refuses on packet memory; and six bytes that it takes for one number it writes one
+/// after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mac(u32, u16);
 
-impl From<[u8; 6]> for Mac {
+/// The bytes of the two numbers.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct MacBytes {
+    high: [u8; 4],
+    low: [u8; 2],
+}
+
+impl Mac {
+    /// Writes it where a header has one.
     #[inline(always)]
-    fn from([a, b, c, d, e, f]: [u8; 6]) -> Self {
-        Self(u32::from_ne_bytes([a, b, c, d]), u16::from_ne_bytes([e, f]))
+    pub fn write(self, to: &mut [u8; 6]) {
+        let to: &mut MacBytes = bytemuck::cast_mut(to);
+        to.high = self.0.to_ne_bytes();
+        to.low = self.1.to_ne_bytes();
+    }
+}
+
+impl From<&[u8; 6]> for Mac {
+    #[inline(always)]
+    fn from(bytes: &[u8; 6]) -> Self {
+        let MacBytes { high, low }: &MacBytes = bytemuck::cast_ref(bytes);
+        Self(u32::from_ne_bytes(*high), u16::from_ne_bytes(*low))
     }
 }
 

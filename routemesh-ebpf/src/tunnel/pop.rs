@@ -119,7 +119,7 @@ pub fn arrival(
         from,
         network: shim.network,
         tos: outer.tos(),
-        station: packet.header::<Eth>(0)?.src.into(),
+        station: Mac::from(&packet.header::<Eth>(0)?.src),
     }))
 }
 

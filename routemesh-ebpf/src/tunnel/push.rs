@@ -41,17 +41,17 @@ pub fn push(packet: &mut impl Resize, datagram: &Datagram, hop: &NextHop) -> Res
     packet.open(room)?;
     let tos = ecn::outer(datagram.tos(), hop.dscp);
     if hop.outer == Family::V4 {
-        ethernet(packet, 0, (hop.dst_mac, hop.src_mac), EtherType::IPV4)?;
+        ethernet(packet, 0, (&hop.dst_mac, &hop.src_mac), EtherType::IPV4)?;
         outer_ipv4(packet, hop, room, datagram, tos)?;
     } else {
-        ethernet(packet, 0, (hop.dst_mac, hop.src_mac), EtherType::IPV6)?;
+        ethernet(packet, 0, (&hop.dst_mac, &hop.src_mac), EtherType::IPV6)?;
         outer_ipv6(packet, hop, room, datagram, tos)?;
     }
     let at = ETH_LEN + ip_length(hop.outer);
     shim(packet, at, hop, datagram, (port, sum))?;
     if room.ethernet {
         let at = at + room.shim as usize - ETH_LEN;
-        let macs = (hop.inner_dst, hop.inner_src);
+        let macs = (&hop.inner_dst, &hop.inner_src);
         ethernet(packet, at, macs, ether_type(datagram.family()))?;
     }
     Ok(())
@@ -61,12 +61,12 @@ pub fn push(packet: &mut impl Resize, datagram: &Datagram, hop: &NextHop) -> Res
 fn ethernet(
     packet: &mut impl Resize,
     at: usize,
-    (dst, src): ([u8; 6], [u8; 6]),
+    (dst, src): (&[u8; 6], &[u8; 6]),
     ether_type: EtherType,
 ) -> Result<(), Outcome> {
     let eth = packet.header_mut::<Eth>(at)?;
-    eth.dst = Mac::from(dst).into();
-    eth.src = Mac::from(src).into();
+    Mac::from(dst).write(&mut eth.dst);
+    Mac::from(src).write(&mut eth.src);
     eth.ether_type = ether_type;
     Ok(())
 }

@@ -92,7 +92,7 @@ pub(crate) fn xdp(xdp: &mut Xdp, interface: &Interface) -> Result<Sent, Outcome>
             not_back(xdp, xdp.ifindex(), hop, peer)?;
             forward::decrement_ttl(xdp, datagram.family())?;
             let outcome = if hop.shim == Shim::NONE {
-                forward::set_macs(xdp, hop.dst_mac, hop.src_mac)?;
+                forward::set_macs(xdp, &hop.dst_mac, &hop.src_mac)?;
                 Outcome::Routed
             } else {
                 tunnel::push(xdp, &datagram, hop)?;
@@ -137,7 +137,7 @@ fn bound<P: Resize>(
     for round in 0..2 {
         let inside = round == 1;
         let datagram =
-            parse::frame(packet, length(packet).min(most), interface.mac).map_err(|outcome| {
+            parse::frame(packet, length(packet).min(most), &interface.mac).map_err(|outcome| {
                 if inside {
                     refused_inside(outcome)
                 } else {
@@ -197,7 +197,8 @@ fn bound<P: Resize>(
 #[inline(always)]
 fn is_own(interface: &Interface, datagram: &Datagram) -> bool {
     if datagram.family() == Family::V4 {
-        datagram.dst() == Address::v4(interface.ipv4)
+        // The rest is the same in all.
+        datagram.dst().words()[3] == u32::from_ne_bytes(interface.ipv4)
     } else {
         datagram.dst() == Address::v6(&interface.ipv6)
     }
@@ -299,7 +300,7 @@ fn direct(tc: &mut Tc, datagram: &Datagram, route: &Route, peer: Address) -> Res
     // The kernel drops packets to a neighbour that is deleted while they look for it, as by an
     // operator's `ip neigh flush`. Without a daemon only the kernel knows of another MAC.
     let action = if hop.resolved == 1 && maps::neighbours_are_followed() {
-        forward::set_macs(tc, hop.dst_mac, hop.src_mac)?;
+        forward::set_macs(tc, &hop.dst_mac, &hop.src_mac)?;
         tc.redirect(hop.ifindex)?
     } else {
         tc.redirect_neigh(hop.ifindex, hop.family, Address::v6(&hop.gateway))?
@@ -316,7 +317,7 @@ fn deliver(
 ) -> Result<Sent, Stop> {
     fits(tc, datagram, endpoint.mtu)?;
     take(tc, datagram, route)?;
-    forward::set_macs(tc, endpoint.mac, endpoint.gateway_mac)?;
+    forward::set_macs(tc, &endpoint.mac, &endpoint.gateway_mac)?;
     let action = if endpoint.peer == 1 {
         tc.redirect_peer(endpoint.ifindex)?
     } else {

@@ -54,7 +54,7 @@ pub(crate) fn send(
     let action = if ifindex == 0 {
         tc.redirect(tc.ifindex())?
     } else {
-        forward::set_macs(tc, from.mac, from.mac)?;
+        forward::set_macs(tc, &from.mac, &from.mac)?;
         tc.receive(ifindex)?
     };
     Ok(Sent {
