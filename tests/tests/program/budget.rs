@@ -12,7 +12,7 @@ const BUDGETS: [(&str, u32); 6] = [
     ("rm_connect6", 200),
     ("rm_sendmsg4", 200),
     ("rm_sendmsg6", 200),
-    ("rm_tc", 96_000),
+    ("rm_tc", 120_000),
     ("rm_xdp", 60_000),
 ];
 

@@ -29,13 +29,7 @@ pub(crate) fn outcome(row: u32, outcome: Outcome, bytes: u64) {
 /// to the next hook, is not: it may be counted there.
 #[inline(always)]
 pub(crate) fn route(route: &Route, bytes: u32) {
-    in_cache(route.counter, bytes);
-}
-
-/// A function of its own for the verifier, which would else follow the rest of the program for
-/// each way through it.
-#[inline(never)]
-fn in_cache(slot: u32, bytes: u32) {
+    let slot = route.counter;
     let Some(cached) = maps::cached_counter(slot) else {
         return;
     };
@@ -52,8 +46,9 @@ fn in_cache(slot: u32, bytes: u32) {
 /// Has it count for the counter in slot `to` from now on.
 ///
 /// Who reads looks at the caches before the counters: nothing leaves the one before it is in the
-/// other.
-#[inline(always)]
+/// other. A function of its own for the verifier, which would else follow the rest of the program
+/// for each way through it.
+#[inline(never)]
 fn give(cached: &mut CachedCounter, to: u32) {
     let before = cached.owner;
     let (Some(of_before), Some(of_next)) =

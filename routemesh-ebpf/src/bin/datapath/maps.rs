@@ -70,13 +70,20 @@ static CACHE_LENGTH: u32 = 1;
 static ONE: u64 = 1;
 
 /// What is known of the interface a packet came in by.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn interface(ifindex: u32) -> Option<&'static Interface> {
     // An array is looked up in line; a hash would be the dearest thing that most packets meet.
     let own = INTERFACES.get(ifindex % INTERFACE_SLOTS)?;
     if own.ifindex == ifindex {
-        return Some(own);
+        Some(own)
+    } else {
+        displaced(ifindex)
     }
+}
+
+/// What is known of an interface whose own slot is another's.
+#[inline(never)]
+fn displaced(ifindex: u32) -> Option<&'static Interface> {
     // SAFETY: the kernel frees map elements after an RCU grace period, which ends after the
     // program; a replaced element is another one, so this one does not change.
     let slot = unsafe { DISPLACED.get(&ifindex) }?;

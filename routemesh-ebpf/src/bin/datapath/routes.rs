@@ -31,46 +31,50 @@ impl Table {
     /// which may put another one in its place.
     #[inline(always)]
     pub(crate) fn route(self, address: Address, family: Family) -> Option<&'static Route> {
-        let [first, last] = address.double_words();
-        let place = find_route(first, last, self.epoch, family.0.into());
+        let dst = address.double_words();
+        let place = maps::route_place(dst);
+        let entry = maps::cached_route(place)?;
+        // SAFETY: the entry is of this CPU, and a program is not interrupted by another on it; so
+        // below.
+        let known = unsafe { (*entry).epoch == self.epoch && (*entry).dst == dst };
+        if !known && find_route(place, dst[0], dst[1], self.epoch, family.0.into()) == 0 {
+            return None;
+        }
         // SAFETY: what was returned before is not used any more.
-        let route = unsafe { &(*maps::cached_route(place)?).route };
+        let route = unsafe { &(*entry).route };
         // `::/0` holds every IPv4-mapped address too.
         (route.kind != RouteKind::NONE && route.family == family).then_some(route)
     }
 }
 
-/// Where the cache has the route of the longest prefix that holds an address in the table with that
-/// epoch, which this CPU found before or finds now.
+/// Notes at that place of the cache the route of the longest prefix that holds an address, in the
+/// table with that epoch; 1 when it is done.
 ///
 /// A global function, which the verifier follows once, and not for each way that leads to it.
 #[inline(never)]
 #[unsafe(no_mangle)]
-extern "C" fn find_route(first: u64, last: u64, epoch: u64, family: u64) -> u32 {
-    let place = maps::route_place([first, last]);
+extern "C" fn find_route(place: u32, first: u64, last: u64, epoch: u64, family: u64) -> u32 {
     let Some(entry) = maps::cached_route(place) else {
         return 0;
     };
-    // SAFETY: the entry is of this CPU, and a program is not interrupted by another on it.
+    // What a table once answered it answers for ever. Slot 0 has the answer that there is none.
+    let Some(record) = maps::route_record(slot(first, last, family)) else {
+        return 0;
+    };
+    // The answer in use is not written while packets are under way that use it.
+    let side = RouteRecord::side(read(&record.state), epoch) as u64;
+    // Before 6.2 the verifier does not know the bounds of an exclusive or; it knows this number.
+    let Some(answer) = record.answers.get((side & maps::one()) as usize) else {
+        return 0;
+    };
+    // SAFETY: as in `route`.
     let entry = unsafe { &mut *entry };
-    if entry.epoch != epoch || entry.dst != [first, last] {
-        // What a table once answered it answers for ever. Slot 0 has the answer that there is none.
-        let Some(record) = maps::route_record(slot(first, last, family)) else {
-            return 0;
-        };
-        // The answer in use is not written while packets are under way that use it.
-        let side = RouteRecord::side(read(&record.state), epoch) as u64;
-        // Before 6.2 the verifier does not know the bounds of an exclusive or; it knows this number.
-        let Some(answer) = record.answers.get((side & maps::one()) as usize) else {
-            return 0;
-        };
-        // SAFETY: from and to references, of two maps. For an assignment the compiler calls
-        // `memmove`, a loop for the verifier.
-        unsafe { core::ptr::copy_nonoverlapping(answer, &raw mut entry.route, 1) };
-        entry.dst = [first, last];
-        entry.epoch = epoch;
-    }
-    place
+    // SAFETY: from and to references, of two maps. For an assignment the compiler calls
+    // `memmove`, a loop for the verifier.
+    unsafe { core::ptr::copy_nonoverlapping(answer, &raw mut entry.route, 1) };
+    entry.dst = [first, last];
+    entry.epoch = epoch;
+    1
 }
 
 /// The slot of the longest prefix that holds an address; 0 where there is none.
