@@ -97,8 +97,12 @@ const PAGES_OF_THE_KERNEL: &str = "\
 const A_FASTER_CABLE: &str = "\
     the goal comes from a machine where a bare redirect carried 1.09 million frames a second, so \
     that all else that a frame takes, some 900 ns, hid what a program does. Where a bare redirect \
-    carries ten million, 100 ns a frame with source and sink, the program has 5 ns for parsing, \
-    the look-up, TTL, MACs and counters; row 6 has what they take.";
+    carries ten million, 100 ns a frame with source and sink, the program has 5 ns, and takes 28: \
+    1 to know the interface, 7 to parse, 1 for the table's epoch, 8 for the route that the CPU has \
+    found before, 2 for the next hop, 2 for the port by its interface, 2 to count for the route, 2 \
+    for the TTL, 1 for the MACs, 2 to count the outcome (the program cut short after each, in \
+    turns, 9 rounds on 6.18). These are 350 instructions: parsing and the look-up alone, with \
+    nothing counted or changed, are at 0.86.";
 const THE_SOURCE_TOO: &str = "\
     the source's and the sink's own work is in both figures and the same in both, so the smaller \
     one has more of it: `without the source's own work` has the two ways alone.";
