@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use routemesh_tests::lab::{tcp_flows, udp_for};
 
 use crate::{background::Background, contest::Contender, way::Way};
@@ -48,6 +48,7 @@ impl Load {
             Self::Datagrams(family) => {
                 let each_second = udp_for(from, to, family.of(addresses), time)?;
                 let arrived = each_second * time.as_secs_f64();
+                ensure!(arrived > 0.0, "no datagram arrived");
                 way.expect(before, arrived as u64)?;
                 Ok(Rate {
                     figure: each_second / 1e3,

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use crate::{
     contest::{Pace, noise},
-    goal::{GOALS, Verdict},
+    goal::{GOALS, Goal, Verdict},
     report::{Comparison, Report},
     statistic::Estimate,
-    table::{multiple, number, share, subject},
+    table::{NOT_KNOWN, multiple, number, share, subject},
 };
 
 const INTRODUCTION: &str = "\
@@ -81,21 +81,28 @@ fn goals(report: &Report) -> String {
         let Some(comparison) = report.comparison(goal.comparison) else {
             continue;
         };
-        let Some((found, verdict)) = goal.verdict(report) else {
-            continue;
-        };
-        let found = match goal.against {
-            Some(_) => multiple(&found),
-            None => format!("{} {}", number(found.median), comparison.unit),
-        };
-        let mark = match verdict {
-            Verdict::Met | Verdict::JustMet => verdict.label().to_owned(),
-            Verdict::JustMissed | Verdict::Missed => format!("**{}**", verdict.label()),
+        let (found, mark) = match goal.verdict(report) {
+            None => (NOT_KNOWN.to_owned(), format!("**{NOT_KNOWN}**")),
+            Some((found, verdict)) => (goal_figure(goal, comparison, &found), mark(verdict)),
         };
         let (title, subject, bound) = (&comparison.title, subject(goal), goal.bound());
         let _ = writeln!(text, "| {title} | {subject} | {found} | {bound} | {mark} |");
     }
     text + &missed(report)
+}
+
+fn goal_figure(goal: &Goal, comparison: &Comparison, found: &Estimate) -> String {
+    match goal.against {
+        Some(_) => multiple(found),
+        None => format!("{} {}", number(found.median), comparison.unit),
+    }
+}
+
+fn mark(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Met | Verdict::JustMet => verdict.label().to_owned(),
+        Verdict::JustMissed | Verdict::Missed => format!("**{}**", verdict.label()),
+    }
 }
 
 /// Why goals were missed, of those that were.
@@ -128,18 +135,18 @@ fn slower(report: &Report) -> String {
             .partition(|name| name.starts_with("routemesh"));
         let others = others.iter().filter(|name| is_in_use(name));
         for (one, other) in others.flat_map(|other| ours.iter().map(move |one| (one, other))) {
-            let Some(ratio) = comparison.ratio(one, other) else {
-                continue;
-            };
-            let faster = if comparison.less {
-                ratio.high < 1.0
-            } else {
-                ratio.low > 1.0
-            };
+            let ratio = comparison.ratio(one, other);
+            let faster = ratio.is_some_and(|ratio| {
+                if comparison.less {
+                    ratio.high < 1.0
+                } else {
+                    ratio.low > 1.0
+                }
+            });
             if !faster {
                 none = false;
-                let (title, ratio) = (&comparison.title, multiple(&ratio));
-                let _ = writeln!(text, "- {title}: `{one}` is at {ratio} of `{other}`.");
+                let (title, ratio) = (&comparison.title, share(ratio));
+                let _ = writeln!(text, "- {title}: `{one}` of `{other}`: {ratio}.");
             }
         }
     }
@@ -217,11 +224,16 @@ mod tests {
     }
 
     #[test]
+    fn a_goal_whose_ratio_is_not_known_is_told_to_be_so() {
+        assert!(page(0.0).contains("| not known | ≥ 0.95 | **not known** |"));
+    }
+
+    #[test]
     fn what_is_faster_is_told_unless_it_is_a_limit() {
         let page = page(1000.0);
         let (_, slower) = page.split_once("## Where routemesh is not faster").unwrap();
         let (slower, _) = slower.split_once("## All figures").unwrap();
-        assert!(slower.contains("at 0.67 ×"), "{slower}");
+        assert!(slower.contains("0.67 ×"), "{slower}");
         assert_eq!(slower.matches("- ").count(), 1, "{slower}");
     }
 }

@@ -37,9 +37,7 @@ pub(crate) fn comparison(report: &Report, comparison: &Comparison, spread: f64) 
         let _ = writeln!(text, "  {note}");
     }
     for goal in goals(comparison) {
-        if let Some(line) = goal_line(goal, report) {
-            let _ = writeln!(text, "  {line}");
-        }
+        let _ = writeln!(text, "  {}", goal_line(goal, report));
     }
     text
 }
@@ -57,14 +55,17 @@ pub(crate) fn subject(goal: &Goal) -> String {
     }
 }
 
-fn goal_line(goal: &Goal, report: &Report) -> Option<String> {
-    let (found, verdict) = goal.verdict(report)?;
+fn goal_line(goal: &Goal, report: &Report) -> String {
+    let (subject, bound) = (subject(goal), goal.bound());
+    let Some((found, verdict)) = goal.verdict(report) else {
+        return format!("→ {subject}: {NOT_KNOWN}, wanted {bound}");
+    };
     let figure = match goal.against {
         Some(_) => multiple(&found),
         None => number(found.median),
     };
-    let (subject, bound, verdict) = (subject(goal), goal.bound(), verdict.label());
-    Some(format!("→ {subject}: {figure}, wanted {bound}: {verdict}"))
+    let verdict = verdict.label();
+    format!("→ {subject}: {figure}, wanted {bound}: {verdict}")
 }
 
 /// As `1.43 × (1.40 to 1.47)`.
@@ -75,8 +76,11 @@ pub(crate) fn multiple(ratio: &Estimate) -> String {
 
 /// A ratio, where there is one.
 pub(crate) fn share(ratio: Option<Estimate>) -> String {
-    ratio.map_or_else(|| "not known".to_owned(), |ratio| multiple(&ratio))
+    ratio.map_or_else(|| NOT_KNOWN.to_owned(), |ratio| multiple(&ratio))
 }
+
+/// What is said where there is no ratio.
+pub(crate) const NOT_KNOWN: &str = "not known";
 
 /// With three digits or more that mean something.
 pub(crate) fn number(value: f64) -> String {
