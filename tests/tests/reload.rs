@@ -3,8 +3,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use anyhow::Result;
-use routemesh_tests::lab::{Lab, Node, Numbered, Ping, Routemesh, Side, udp_numbered_to_any};
+use anyhow::{Result, ensure};
+use routemesh_tests::lab::{
+    Lab, Node, Numbered, PATIENCE, Ping, Routemesh, Side, eventually, udp_numbered_to_any,
+};
 
 /// Datagrams in a second, where the machine can.
 const RATE: u32 = 100_000;
@@ -14,6 +16,8 @@ const LEAST_RATE: f64 = 5_000.0;
 const ROUTES: u16 = 5_000;
 /// To and fro.
 const RELOADS: usize = 6;
+/// How packets of the container leave by either way.
+const OUTCOMES: [&str; 2] = ["encapsulated", "routed"];
 
 #[test]
 fn ten_thousand_routes_change_their_next_hop_and_tunnel_between_two_packets() {
@@ -114,6 +118,8 @@ impl Scene {
         let there = self.udp_numbered_to_the_pair(|| {
             for table in reloads {
                 reload(&daemons[0], table)?;
+                // A sender without a processor would know nothing of this table.
+                until_packets_went_by(&daemons[0])?;
             }
             Ok(())
         });
@@ -126,7 +132,7 @@ impl Scene {
             "the datagrams {:?} took another way than the one before",
             &turns[..turns.len().min(20)]
         );
-        for outcome in ["encapsulated", "routed"] {
+        for outcome in OUTCOMES {
             assert!(
                 daemons[0].packets("port", outcome).unwrap() > 100,
                 "{outcome}"
@@ -167,4 +173,17 @@ fn reload(daemon: &Routemesh, config: &str) -> Result<()> {
     daemon.write_config(config)?;
     daemon.cli_ok(&["reload"])?;
     Ok(())
+}
+
+/// Waits until packets of the container were sent on that came in after this began.
+fn until_packets_went_by(daemon: &Routemesh) -> Result<()> {
+    let sent_on = || {
+        let counts = OUTCOMES.map(|outcome| daemon.packets("port", outcome));
+        counts.into_iter().sum::<Result<u64>>()
+    };
+    let before = sent_on()?;
+    eventually("packets to go by the table", PATIENCE, || {
+        ensure!(sent_on()? > before + 100);
+        Ok(())
+    })
 }

@@ -110,10 +110,13 @@ impl Variant {
             self.copy(file.as_ref(), source)?;
         }
         for member in ["fuzz", "tests", "xtask"] {
-            let link = source.join(member);
+            let (own, link) = (root().join(member), source.join(member));
+            // A target directory may have come from another checkout.
+            if fs::read_link(&link).is_ok_and(|linked| linked != own) {
+                fs::remove_file(&link).with_context(|| format!("remove {}", link.display()))?;
+            }
             if !link.is_symlink() {
-                symlink(root().join(member), &link)
-                    .with_context(|| format!("link {}", link.display()))?;
+                symlink(own, &link).with_context(|| format!("link {}", link.display()))?;
             }
         }
         for member in COPIED {
