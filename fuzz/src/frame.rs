@@ -14,6 +14,8 @@ use routemesh_ebpf::{
     wire::ETH_LEN,
 };
 
+/// Bytes of both MACs of a frame.
+const MACS: usize = 12;
 /// Bytes of the largest frame; longer inputs are cut.
 pub(crate) const LARGEST: usize = 8192;
 const PAGE: usize = 4096;
@@ -127,10 +129,13 @@ impl Resize for Frame {
         if ETH_LEN + room > self.length() as usize {
             return Err(Outcome::HelperFailed);
         }
+        // All of the Ethernet header but the MACs is the caller's to write.
+        let fill = self.fill;
+        let bytes = self.bytes_mut();
+        bytes.copy_within(..MACS, room);
+        bytes[room + MACS..room + ETH_LEN].fill(fill);
         self.start += room;
         self.head = self.head.saturating_sub(room);
-        let fill = self.fill;
-        self.bytes_mut()[..ETH_LEN].fill(fill);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use routemesh_common::{Family, NetworkId, Outcome, TunnelSettings};
 use routemesh_ebpf::{
     parse::{self, Datagram},
     tunnel::{self, Arrival, Room},
-    wire::{Address, ETH_LEN},
+    wire::ETH_LEN,
 };
 use routemesh_tests::packet::internet_checksum;
 
@@ -12,8 +12,6 @@ use crate::{
     frame::{Frame, LARGEST},
     parse::{HEAD, read},
 };
-
-const OWN_MAC: [u8; 6] = [2, 0, 0, 0xe0, 0xa, 1];
 
 /// Takes the tunnel off the frame behind the first byte, whose bits say what this host expects.
 ///
@@ -94,16 +92,19 @@ fn pop(
     believed: Believed,
 ) -> Result<Option<Popped>, Outcome> {
     let resembles = tunnel::resembles(&frame, outer, settings);
-    let is_peer = |_: &Address| believed.peer;
+    let is_peer = |_| believed.peer;
     let is_ours = |_| believed.network;
     let Some(arrival) = tunnel::arrival(&mut frame, outer, settings, is_peer, is_ours)? else {
         assert!(!resembles, "what is no tunnel packet looks like none");
         return Ok(None);
     };
     assert!(resembles, "a container could have forged it");
-    tunnel::strip(&mut frame, &arrival, OWN_MAC)?;
+    if !believed.peer {
+        return Err(arrival.of_stranger());
+    }
+    tunnel::strip(&mut frame, &arrival)?;
     let most = ETH_LEN as u32 + outer.length().saturating_sub(arrival.room.length());
-    let inner = parse::frame(&frame, frame.length().min(most), &OWN_MAC);
+    let inner = parse::ip(&frame, frame.length().min(most));
     Ok(Some(Popped {
         frame,
         arrival,
@@ -115,8 +116,7 @@ fn only_the_room_is_gone(before: &[u8], popped: &Popped) {
     let after = popped.frame.bytes();
     let room = popped.arrival.room.length() as usize;
     let (old, new) = (&before[ETH_LEN + room..], &after[ETH_LEN..]);
-    assert_eq!(after[..6], OWN_MAC);
-    assert_eq!(after[6..12], before[6..12], "of the station it came from");
+    assert_eq!(after[..12], before[..12], "from and to the same stations");
     let Room { outer, .. } = popped.arrival.room;
     let mut wanted = old.to_vec();
     let ecn = decapsulated(

@@ -49,7 +49,7 @@ pub fn run(data: &[u8]) {
         &mut frame,
         &outer,
         &settings(&hop),
-        |peer| *peer == from,
+        |peer| peer == from,
         |_| false,
     );
     let arrived = arrived
@@ -65,7 +65,7 @@ pub fn run(data: &[u8]) {
         _ => NetworkId::gre(hop.keyed, hop.gre_key),
     };
     assert_eq!(arrived.network, network);
-    strip(&mut frame, &arrived, OWN_MAC).expect("what was pushed can be stripped");
+    strip(&mut frame, &arrived).expect("what was pushed can be stripped");
     assert_eq!(frame.bytes(), bytes);
 }
 

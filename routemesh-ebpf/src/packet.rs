@@ -82,8 +82,8 @@ pub trait Resize: Packet {
     /// [`Outcome::HelperFailed`] when there is no memory for it.
     fn open(&mut self, room: Room) -> Result<(), Outcome>;
 
-    /// Takes `room` out from behind the Ethernet header, which is the caller's to write
-    /// afterwards. An IP header of family `inner` follows.
+    /// Takes `room` out from behind the Ethernet header, which keeps its MACs; what follows it is
+    /// the caller's to write there. An IP header of family `inner` follows.
     ///
     /// # Errors
     /// [`Outcome::HelperFailed`] when the packet is shorter.

@@ -143,6 +143,13 @@ impl Address {
     }
 }
 
+impl From<Address> for [u8; 16] {
+    #[inline(always)]
+    fn from(Address(words): Address) -> Self {
+        bytemuck::cast(words)
+    }
+}
+
 /// Two words, one behind the other in memory.
 #[inline(always)]
 const fn joined(first: u32, second: u32) -> u64 {

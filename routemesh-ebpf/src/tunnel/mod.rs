@@ -14,7 +14,7 @@ mod tests;
 
 use routemesh_common::{Family, Shim};
 
-use crate::wire::{IPV4_LEN, IPV6_LEN, IpProto};
+use crate::wire::{ETH_LEN, EtherType, IPV4_LEN, IPV6_LEN, IpProto};
 
 pub use entropy::source_port;
 pub use mss::{clamp, opens};
@@ -54,6 +54,13 @@ impl Room {
         }
     }
 
+    /// Where the shim begins in the frame, in bytes.
+    #[must_use]
+    #[inline(always)]
+    pub fn shim_at(self) -> usize {
+        ETH_LEN + ip_length(self.outer)
+    }
+
     /// Bytes in all.
     #[must_use]
     #[inline(always)]
@@ -69,5 +76,15 @@ fn ip_length(family: Family) -> usize {
         IPV4_LEN
     } else {
         IPV6_LEN
+    }
+}
+
+/// What says on Ethernet that a packet is of that family.
+#[inline(always)]
+fn ether_type(family: Family) -> EtherType {
+    if family == Family::V4 {
+        EtherType::IPV4
+    } else {
+        EtherType::IPV6
     }
 }

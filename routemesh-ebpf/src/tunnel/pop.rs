@@ -2,24 +2,23 @@
 
 use routemesh_common::{Family, NetworkId, Outcome, TunnelSettings};
 
-use super::{Room, ecn, ip_length};
+use super::{Room, ecn, ether_type, ip_length};
 use crate::{
     checksum::replaced,
     packet::{Packet, Resize},
     parse::{self, Datagram},
-    wire::{Address, ETH_LEN, Eth, EtherType, IPV6_LEN, IpProto, Ipv4Hdr, Ipv6Hdr, Mac, Udp},
+    wire::{Address, ETH_LEN, Eth, EtherType, IPV6_LEN, IpProto, Ipv4Hdr, Ipv6Hdr, Udp},
 };
 
+// Of the first word of VXLAN and Geneve. The second has the VNI, above eight bits.
 /// The I flag: the VNI is there (RFC 7348 §5).
-const VXLAN_I: u8 = 0x08;
-/// Version, of Geneve.
-const GENEVE_VERSION: u8 = 0xc0;
-/// Options, of Geneve, in words.
-const GENEVE_OPTIONS: u8 = 0x3f;
-/// A control packet, of Geneve.
-const GENEVE_CONTROL: u8 = 0x80;
-/// Some option must be understood, of Geneve.
-const GENEVE_CRITICAL: u8 = 0x40;
+const VXLAN_I: u32 = 0x0800_0000;
+/// Version, of Geneve (RFC 8926 §3.4; so below).
+const GENEVE_VERSION: u32 = 0xc000_0000;
+/// A control packet.
+const GENEVE_CONTROL: u32 = 0x0080_0000;
+/// Some option must be understood.
+const GENEVE_CRITICAL: u32 = 0x0040_0000;
 /// Checksum, routing, sequence number, strict source route, and what else RFC 2784 §2.3 wants
 /// refused where it is not understood; the two bits behind are to be ignored.
 const GRE_UNKNOWN: u8 = 0xdc;
@@ -39,12 +38,24 @@ pub struct Arrival {
     pub inner: Family,
     /// Who sent it.
     pub from: Address,
+    /// Who sent the inner packet.
+    pub source: Address,
     /// The network it says it is of.
     pub network: NetworkId,
     /// Type of service of the outer header.
     tos: u8,
-    /// Source of the frame.
-    station: Mac,
+}
+
+impl Arrival {
+    /// How it ends when no peer sent it: without a VNI it may be another's.
+    #[inline(always)]
+    pub fn of_stranger(&self) -> Outcome {
+        if self.room.proto == IpProto::UDP {
+            Outcome::UnknownPeer
+        } else {
+            Outcome::ForeignTunnel
+        }
+    }
 }
 
 /// Whether a packet would be taken for a tunnel packet of ours by who receives it.
@@ -66,6 +77,8 @@ pub fn resembles(packet: &impl Packet, outer: &Datagram, settings: &TunnelSettin
 /// an underlay address is a peer's, `is_ours` whether a route is of a network that is not in the
 /// settings. None: it is no tunnel packet.
 ///
+/// Whether it may be taken off is not seen yet: who sent it may be no peer.
+///
 /// # Errors
 /// How the packet ends when it is a tunnel packet but none to be taken off.
 #[inline(always)]
@@ -73,7 +86,7 @@ pub fn arrival(
     packet: &mut impl Resize,
     outer: &Datagram,
     settings: &TunnelSettings,
-    is_peer: impl Fn(&Address) -> bool,
+    is_peer: impl Fn(Address) -> bool,
     is_ours: impl Fn(NetworkId) -> bool,
 ) -> Result<Option<Arrival>, Outcome> {
     if !resembles(packet, outer, settings) {
@@ -82,33 +95,37 @@ pub fn arrival(
     if outer.fragment() {
         return Err(Outcome::TunnelFragment);
     }
+    let from = parse::source(packet, outer.family())?;
+    match opened(packet, outer, from, (settings, is_ours)) {
+        // Without a VNI, what does not come from a peer may be another's.
+        Err(_) if outer.proto() != IpProto::UDP && !is_peer(from) => Err(Outcome::ForeignTunnel),
+        read => read.map(Some),
+    }
+}
+
+#[inline(always)]
+fn opened(
+    packet: &mut impl Resize,
+    outer: &Datagram,
+    from: Address,
+    known: (&TunnelSettings, impl Fn(NetworkId) -> bool),
+) -> Result<Arrival, Outcome> {
     let at = ETH_LEN + ip_length(outer.family());
     packet.reach(at + INSIDE);
-    let from = parse::source(packet, outer.family())?;
-    let shim = if outer.proto() == IpProto::UDP {
-        let shim = udp_shim(packet, at, outer, (settings, is_ours))?;
-        if !is_peer(&from) {
-            return Err(Outcome::UnknownPeer);
-        }
-        shim
-    } else {
-        // Without a VNI, what does not come from a peer may be another's.
-        if !is_peer(&from) {
-            return Err(Outcome::ForeignTunnel);
-        }
-        match outer.proto() {
-            IpProto::GRE => gre(packet, at, (settings, is_ours))?,
-            IpProto::IPV4 => Shim::none(EtherType::IPV4),
-            _ => Shim::none(EtherType::IPV6),
-        }
+    let shim = match outer.proto() {
+        IpProto::UDP => udp_shim(packet, at, outer, known)?,
+        IpProto::GRE => gre(packet, at, known)?,
+        IpProto::IPV4 => Shim::none(EtherType::IPV4),
+        _ => Shim::none(EtherType::IPV6),
     };
     let inner = family(shim.holds)?;
-    if inner == Family::V4 {
-        packet.header::<Ipv4Hdr>(at + shim.length as usize)?;
+    let at = at + shim.length as usize;
+    let source = if inner == Family::V4 {
+        Address::v4(packet.header::<Ipv4Hdr>(at)?.src_addr)
     } else {
-        packet.header::<Ipv6Hdr>(at + shim.length as usize)?;
-    }
-    Ok(Some(Arrival {
+        Address::v6(&packet.header::<Ipv6Hdr>(at)?.src_addr)
+    };
+    Ok(Arrival {
         room: Room {
             outer: outer.family(),
             proto: outer.proto(),
@@ -117,10 +134,10 @@ pub fn arrival(
         },
         inner,
         from,
+        source,
         network: shim.network,
         tos: outer.tos(),
-        station: Mac::from(&packet.header::<Eth>(0)?.src),
-    }))
+    })
 }
 
 /// What stands between the outer IP header and the inner one.
@@ -159,28 +176,30 @@ fn udp_shim(
     if u32::from(claimed) != length && length <= 0xffff {
         return Err(Outcome::BadTunnelHeader);
     }
-    let [flags, critical, p, q, v, n, i, _] = *packet.header::<[u8; 8]>(at + 8)?;
+    let words: [[u8; 4]; 2] = bytemuck::cast(*packet.header::<[u8; 8]>(at + 8)?);
+    let [head, number] = words.map(u32::from_be_bytes);
     let vxlan = packet.header::<Udp>(at)?.dst == settings.vxlan_port;
     let options = if vxlan {
-        if flags & VXLAN_I == 0 {
+        if head & VXLAN_I == 0 {
             return Err(Outcome::BadTunnelHeader);
         }
         0
     } else {
-        if flags & GENEVE_VERSION != 0 || critical & GENEVE_CONTROL != 0 {
+        if head & (GENEVE_VERSION | GENEVE_CONTROL) != 0 {
             return Err(Outcome::BadTunnelHeader);
         }
-        u32::from(flags & GENEVE_OPTIONS) * 4
+        // Their length is in words.
+        (head >> 24 & 0x3f) * 4
     };
-    let vni = u32::from_be_bytes([0, v, n, i]);
+    let vni = number >> 8;
     let network = NetworkId::vni(vni);
     if vni != settings.vni && !is_ours(network) {
         return Err(Outcome::ForeignTunnel);
     }
-    if !vxlan && critical & GENEVE_CRITICAL != 0 {
+    if !vxlan && head & GENEVE_CRITICAL != 0 {
         return Err(Outcome::GeneveCriticalOption);
     }
-    if !vxlan && EtherType([p, q]) != EtherType::ETHERNET {
+    if !vxlan && EtherType((head as u16).to_be_bytes()) != EtherType::ETHERNET {
         return Err(Outcome::InnerNotIp);
     }
     let shim = 8 + 8 + options;
@@ -244,23 +263,15 @@ fn family(ether_type: EtherType) -> Result<Family, Outcome> {
     }
 }
 
-/// Takes the tunnel header off. The frame then is the inner packet's, as if `station` had sent
-/// it to this host.
+/// Takes the tunnel header off. The frame then is the inner packet's, from and to the stations of
+/// the outer one.
 ///
 /// # Errors
 /// [`Outcome::EcnDropped`], or [`Outcome::HelperFailed`] when the packet is shorter than it says.
 #[inline(always)]
-pub fn strip(packet: &mut impl Resize, arrival: &Arrival, own_mac: [u8; 6]) -> Result<(), Outcome> {
+pub fn strip(packet: &mut impl Resize, arrival: &Arrival) -> Result<(), Outcome> {
     packet.close(arrival.room, arrival.inner)?;
-    *packet.header_mut::<Eth>(0)? = Eth {
-        dst: own_mac,
-        src: arrival.station.into(),
-        ether_type: if arrival.inner == Family::V4 {
-            EtherType::IPV4
-        } else {
-            EtherType::IPV6
-        },
-    };
+    packet.header_mut::<Eth>(0)?.ether_type = ether_type(arrival.inner);
     if arrival.inner == Family::V4 {
         let ip = packet.header_mut::<Ipv4Hdr>(ETH_LEN)?;
         let tos = ecn::inner(arrival.tos, ip.tos)?;

@@ -2,12 +2,14 @@
 
 use routemesh_common::{Family, NextHop, Outcome, Shim};
 
-use super::{Room, ecn, ip_length, source_port, sum};
+use super::{Room, ecn, ether_type, ip_length, source_port, sum};
 use crate::{
     checksum::Sum,
     packet::Resize,
     parse::Datagram,
-    wire::{ETH_LEN, Eth, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Ipv4Hdr, Ipv6Hdr, Mac, Udp},
+    wire::{
+        Address, ETH_LEN, Eth, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Ipv4Hdr, Ipv6Hdr, Mac, Udp,
+    },
 };
 
 /// Version 4, five words.
@@ -40,11 +42,11 @@ pub fn push(packet: &mut impl Resize, datagram: &Datagram, hop: &NextHop) -> Res
     };
     packet.open(room)?;
     let tos = ecn::outer(datagram.tos(), hop.dscp);
+    let macs = (&hop.dst_mac, &hop.src_mac);
+    ethernet(packet, 0, macs, ether_type(hop.outer))?;
     if hop.outer == Family::V4 {
-        ethernet(packet, 0, (&hop.dst_mac, &hop.src_mac), EtherType::IPV4)?;
         outer_ipv4(packet, hop, room, datagram, tos)?;
     } else {
-        ethernet(packet, 0, (&hop.dst_mac, &hop.src_mac), EtherType::IPV6)?;
         outer_ipv6(packet, hop, room, datagram, tos)?;
     }
     let at = ETH_LEN + ip_length(hop.outer);
@@ -122,8 +124,8 @@ fn outer_ipv6(
         payload_len: clamped(room.shim + datagram.length()),
         next_hdr: room.proto.0,
         hop_limit: hop.ttl,
-        src_addr: hop.local,
-        dst_addr: hop.remote,
+        src_addr: Address::v6(&hop.local).into(),
+        dst_addr: Address::v6(&hop.remote).into(),
     };
     debug_assert!(IPV6_LEN as u32 + room.shim == room.length());
     Ok(())
@@ -238,13 +240,4 @@ fn gre(
         *packet.header_mut::<[u8; 4]>(at)? = [0, 0, c, d];
     }
     Ok(())
-}
-
-#[inline(always)]
-fn ether_type(family: Family) -> EtherType {
-    if family == Family::V4 {
-        EtherType::IPV4
-    } else {
-        EtherType::IPV6
-    }
 }

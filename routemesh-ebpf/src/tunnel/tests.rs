@@ -120,14 +120,14 @@ fn what_is_pushed_and_stripped_is_as_before() {
                 // As the other end has it.
                 let outer = parse::ip(&frame, frame.0.len() as u32).unwrap();
                 let from = Address::v6(&hop.local);
-                let is_peer = |address: &Address| *address == from;
+                let is_peer = |address: Address| address == from;
                 let settings = settings(&hop);
                 let arrival = arrival(&mut frame, &outer, &settings, is_peer, |_| false);
                 let arrival = arrival.unwrap().unwrap();
                 assert_eq!(arrival.from, from);
                 assert!(hop.is_of(arrival.network));
                 assert_eq!(arrival.inner, family);
-                strip(&mut frame, &arrival, PEER).unwrap();
+                strip(&mut frame, &arrival).unwrap();
                 assert_eq!(frame.0, before, "{hop:?} {family:?} {payload}");
             }
         }

@@ -5,7 +5,7 @@ use routemesh_common::{NetworkId, NetworkUse, NextHop, Outcome};
 use routemesh_tests::{
     packet::{HOST_A_MAC, HOST_B_MAC, Packet, Tunnel},
     program::{
-        FAMILIES, Place, Rig, Roles, V4, in_rig,
+        FAMILIES, Rig, Roles, V4, in_rig,
         tunnels::{GENEVE, KEY, VNI, VXLAN, Way, change, fill, settings, ways},
     },
 };
@@ -13,7 +13,7 @@ use routemesh_tests::{
 use super::{
     pop::delivered,
     refuse::{inner, opened},
-    row::{Fate, Row, run_all},
+    row::{Row, run_all},
 };
 
 /// Of the routes of another network.
@@ -58,8 +58,7 @@ fn row(what: &str, way: Way, tunnel: Tunnel, roles: Roles) -> Row {
 }
 
 fn refused(what: &str, way: Way, tunnel: Tunnel, roles: Roles) -> Row {
-    let fate = Fate::left(Outcome::WrongNetwork, opened(&inner(way, roles)));
-    row(what, way, tunnel, roles).at(&[Place::UplinkXdp, Place::Uplink], &fate)
+    row(what, way, tunnel, roles).refused(Outcome::WrongNetwork)
 }
 
 /// To this host's container.

@@ -21,7 +21,7 @@ use routemesh_common::{Family, Outcome};
 use routemesh_ebpf::{
     packet::{Packet, Resize},
     tunnel::Room,
-    wire::{Address, ETH_LEN, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Udp, Wire},
+    wire::{Address, ETH_LEN, Eth, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Mac, Udp, Wire},
 };
 
 use crate::room::{FIXED_GSO, Kind, decapsulation, encapsulation};
@@ -86,8 +86,14 @@ impl Resize for Xdp {
 
     #[inline(always)]
     fn close(&mut self, room: Room, _: Family) -> Result<(), Outcome> {
+        let eth = self.header::<Eth>(0)?;
+        let (dst, src) = (Mac::from(&eth.dst), Mac::from(&eth.src));
         // SAFETY: as in `open`.
-        done(unsafe { bpf_xdp_adjust_head(self.0.ctx, room.length() as i32) })
+        done(unsafe { bpf_xdp_adjust_head(self.0.ctx, room.length() as i32) })?;
+        let eth = self.header_mut::<Eth>(0)?;
+        dst.write(&mut eth.dst);
+        src.write(&mut eth.src);
+        Ok(())
     }
 }
 
@@ -273,8 +279,7 @@ impl Tc {
         if room.proto != IpProto::UDP {
             return Ok(kind);
         }
-        let at = ETH_LEN + room.length() as usize - room.shim as usize;
-        Ok(kind.with(self.header::<Udp>(at)?.check))
+        Ok(kind.with(self.header::<Udp>(room.shim_at())?.check))
     }
 
     /// Notes a kind with the packet, where the verifier does not follow it: on the stack it would be

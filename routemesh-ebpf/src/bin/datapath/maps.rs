@@ -164,9 +164,9 @@ pub(crate) fn next_hop(slot: u32) -> Result<&'static NextHop, Outcome> {
 
 /// Whether a peer has that underlay address.
 #[inline(always)]
-pub(crate) fn is_peer(address: &Address) -> bool {
+pub(crate) fn is_peer(address: Address) -> bool {
     // SAFETY: as in `interface`.
-    unsafe { PEERS.get(address) }.is_some()
+    unsafe { PEERS.get(&address) }.is_some()
 }
 
 /// Who may send packets of that network; none: it is not one of this host's.

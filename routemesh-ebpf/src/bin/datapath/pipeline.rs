@@ -1,14 +1,14 @@
 //! The order of things: each line is a look-up or a call into the core.
 
 use routemesh_common::{
-    Endpoint, Family, Interface, NetworkId, NetworkUse, NextHop, Outcome, Route, RouteKind, Shim,
+    Endpoint, Family, Interface, NetworkUse, NextHop, Outcome, Route, RouteKind, Shim,
 };
 use routemesh_ebpf::{
     forward,
     icmp::Complaint,
     packet::{Packet, Resize},
     parse::{self, Datagram},
-    tunnel,
+    tunnel::{self, Arrival},
     wire::{Address, ETH_LEN, Eth},
 };
 
@@ -132,7 +132,6 @@ fn bound<P: Resize>(
 ) -> Result<Bound, Outcome> {
     let table = Table::now();
     let mut peer = Address::NONE;
-    let mut network = NetworkId::UNSAID;
     let mut most = u32::MAX;
     for round in 0..2 {
         let inside = round == 1;
@@ -144,11 +143,10 @@ fn bound<P: Resize>(
                     outcome
                 }
             })?;
-        if inside {
-            owned(packet, table, &datagram, peer, network)?;
-        } else if interface.container == 1
+        if !inside
+            && interface.container == 1
             && tunnel::resembles(packet, &datagram, maps::tunnel_settings()?)
-            && maps::is_peer(&datagram.dst())
+            && maps::is_peer(datagram.dst())
         {
             return Err(Outcome::ForgedTunnel);
         }
@@ -183,9 +181,9 @@ fn bound<P: Resize>(
         let is_ours = |network| maps::network(network).is_some();
         let arrival = tunnel::arrival(packet, &datagram, settings, maps::is_peer, is_ours)?
             .ok_or(Outcome::ToHost)?;
-        tunnel::strip(packet, &arrival, interface.mac)?;
+        owned(table, &arrival)?;
+        tunnel::strip(packet, &arrival)?;
         peer = arrival.from;
-        network = arrival.network;
         // The frame may be longer, but what the outer header does not hold is not the peer's.
         most = ETH_LEN as u32 + datagram.length().saturating_sub(arrival.room.length());
     }
@@ -218,32 +216,33 @@ fn refused_inside(outcome: Outcome) -> Outcome {
 
 /// A peer may speak for itself and for the subnets that are routed to it, and for no other; for
 /// those in the network that they are routed by.
+///
+/// Whoever packets are routed to is a peer, so that is not looked up for most.
 #[inline(always)]
-fn owned(
-    packet: &impl Packet,
-    table: Table,
-    inner: &Datagram,
-    peer: Address,
-    network: NetworkId,
-) -> Result<(), Outcome> {
-    let source = parse::source(packet, inner.family())?;
-    if source == peer {
-        return Ok(());
+fn owned(table: Table, arrival: &Arrival) -> Result<(), Outcome> {
+    let (itself, network) = (arrival.source == arrival.from, arrival.network);
+    match hop_to(table, arrival) {
+        Some(hop) if Address::v6(hop.peer()) == arrival.from => {
+            if itself || hop.is_of(network) || maps::network(network) == Some(NetworkUse::ANY) {
+                Ok(())
+            } else {
+                Err(Outcome::WrongNetwork)
+            }
+        }
+        _ if !maps::is_peer(arrival.from) => Err(arrival.of_stranger()),
+        _ if itself => Ok(()),
+        _ => Err(Outcome::SpoofedSource),
     }
-    let route = table
-        .route(source, inner.family())
-        .ok_or(Outcome::SpoofedSource)?;
-    if route.kind != RouteKind::DIRECT {
-        return Err(Outcome::SpoofedSource);
-    }
-    let hop = maps::next_hop(route.target)?;
-    if Address::v6(hop.peer()) != peer {
-        return Err(Outcome::SpoofedSource);
-    }
-    if hop.is_of(network) || maps::network(network) == Some(NetworkUse::ANY) {
-        Ok(())
+}
+
+/// The next hop that packets to the sender of the inner packet are sent to.
+#[inline(always)]
+fn hop_to(table: Table, arrival: &Arrival) -> Option<&'static NextHop> {
+    let route = table.route(arrival.source, arrival.inner)?;
+    if route.kind == RouteKind::DIRECT {
+        maps::next_hop(route.target).ok()
     } else {
-        Err(Outcome::WrongNetwork)
+        None
     }
 }
 

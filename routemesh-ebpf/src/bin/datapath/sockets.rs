@@ -48,7 +48,7 @@ fn verdict(ctx: &SockAddrContext, destination: impl Fn(&SockAddrContext) -> Addr
     let forges = is_tunnel_port(ctx)
         && !is_root()
         && is_of_this_host(ctx)
-        && maps::is_peer(&destination(ctx));
+        && maps::is_peer(destination(ctx));
     if forges { REFUSE } else { ALLOW }
 }
 
