@@ -10,6 +10,7 @@ pub mod bench;
 mod cache;
 mod index;
 mod layout;
+pub mod map_names;
 mod maps;
 mod outcome;
 

@@ -1,48 +1,10 @@
-//! Map names, capacities, and the types of keys and values.
+//! Capacities of maps, and the types of their keys and values.
 
 use core::fmt;
 
 use bytemuck::{Pod, Zeroable};
 
 use crate::OUTCOME_ROOM;
-
-/// Map names as they stand in the object.
-pub mod map_names {
-    /// LPM trie: prefix of an address to the slot (`u32`) of its record.
-    pub const ROUTES: &str = "ROUTES";
-    /// Array, memory-mappable: hash of a prefix's address to an [`super::IndexBucket`].
-    pub const ROUTE_INDEX: &str = "ROUTE_INDEX";
-    /// Array, memory-mappable: slot to [`super::RouteRecord`].
-    pub const ROUTE_RECORDS: &str = "ROUTE_RECORDS";
-    /// Array of one [`super::TableState`], memory-mappable.
-    pub const TABLE_STATE: &str = "TABLE_STATE";
-    /// Array: CPU × place to [`super::CachedRoute`].
-    pub const ROUTE_CACHE: &str = "ROUTE_CACHE";
-    /// Array: slot to [`super::NextHop`].
-    pub const NEXT_HOPS: &str = "NEXT_HOPS";
-    /// Hash: underlay address of a peer to 1 (`u8`).
-    pub const PEERS: &str = "PEERS";
-    /// Hash: [`super::NetworkId`] of tunnel packets that are ours to [`super::NetworkUse`].
-    pub const NETWORK_IDS: &str = "NETWORK_IDS";
-    /// Array of one [`super::TunnelSettings`].
-    pub const TUNNEL_SETTINGS: &str = "TUNNEL_SETTINGS";
-    /// Hash: address to [`super::Endpoint`].
-    pub const ENDPOINTS: &str = "ENDPOINTS";
-    /// Array: slot to [`super::Interface`]. An interface's own slot is its index modulo the slots.
-    pub const INTERFACES: &str = "INTERFACES";
-    /// Hash: interface index (`u32`) to slot (`u32`), of those whose own slot is another's.
-    pub const DISPLACED: &str = "DISPLACED";
-    /// Device map by hash: interface index to the device XDP may redirect to.
-    pub const TX_PORTS: &str = "TX_PORTS";
-    /// Array, memory-mappable: CPU × row × outcome to [`super::Counter`].
-    pub const OUTCOMES: &str = "OUTCOMES";
-    /// Array, memory-mappable: CPU × slot to [`super::Counter`].
-    pub const ROUTE_COUNTERS: &str = "ROUTE_COUNTERS";
-    /// Array, memory-mappable: CPU × place to [`super::CachedCounter`].
-    pub const COUNTER_CACHE: &str = "COUNTER_CACHE";
-    /// Per-CPU array of one [`super::TokenBucket`]: the rate of ICMP errors.
-    pub const ICMP_BUDGET: &str = "ICMP_BUDGET";
-}
 
 /// Next hops a host can use at once; slot 0 is never given out.
 pub const NEXT_HOP_SLOTS: u32 = 16_384;

@@ -1,6 +1,8 @@
 //! Starting, changing and doubting a daemon while packets flow.
 
 use std::{
+    fmt::Write as _,
+    fs,
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
@@ -252,4 +254,47 @@ fn heals(daemon: &Routemesh, pair: &Pair) {
             .map_err(|error| error.context(daemon.log()))
     })
     .unwrap();
+}
+
+#[test]
+fn a_daemon_has_as_much_of_the_maps_in_memory_as_its_table_takes() {
+    /// Of hosts, one after another.
+    const ROUTES: u64 = 20_000;
+    let pair = Pair::new().unwrap();
+    let (daemon, _b) = pair.routemesh("tc").unwrap();
+    let idle = mapped(&daemon);
+    assert!(idle < MIB, "{idle} bytes of maps with a handful of routes");
+    let mut batch = String::new();
+    for number in 0..ROUTES {
+        let (high, low) = (number / 250, number % 250);
+        writeln!(
+            batch,
+            "10.{}.{}.{low} via 192.168.100.2",
+            high / 250 + 3,
+            high % 250
+        )
+        .unwrap();
+    }
+    let added = daemon.cli_with_input(&["route", "add", "-b", "-"], &batch);
+    assert!(added.unwrap().status.success());
+    let grown = mapped(&daemon) - idle;
+    // A record is of 64 bytes; the index is for as many routes as there may be.
+    let records = ROUTES * 64;
+    assert!(
+        (records..records + 6 * MIB).contains(&grown),
+        "{grown} bytes of maps for {ROUTES} routes"
+    );
+}
+
+/// Bytes of the kernel's maps in the daemon's memory.
+fn mapped(daemon: &Routemesh) -> u64 {
+    let pid = daemon.pid().unwrap();
+    let smaps = fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();
+    // After the line with its name, each mapping has lines such as `Rss:    64 kB`.
+    let mappings = smaps.split("anon_inode:bpf-map").skip(1);
+    let sizes = mappings.filter_map(|after| {
+        let line = after.lines().find_map(|line| line.strip_prefix("Rss:"))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    sizes.sum::<u64>() * 1024
 }

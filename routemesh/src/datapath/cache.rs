@@ -6,7 +6,7 @@ use anyhow::Result;
 use aya::maps::MapData;
 use routemesh_common::{CACHE_SLOTS, Counter, cache_place};
 
-use super::mapping::{Mapping, SharedCached};
+use super::{mapping::SharedCached, windows::Windows};
 
 /// Entries per CPU of the caches of a table with room for so many routes.
 pub(super) fn length(slots: u32) -> u32 {
@@ -15,54 +15,62 @@ pub(super) fn length(slots: u32) -> u32 {
 
 /// The caches of all CPUs.
 pub(super) struct Cache {
-    entries: Mapping<SharedCached>,
+    entries: Windows<SharedCached>,
     length: usize,
 }
 
 impl Cache {
     /// The map's entries, `length` for each CPU.
-    pub(super) fn of(map: &MapData, length: usize, cpus: usize) -> Result<Self> {
-        Ok(Self {
-            entries: Mapping::of(map, length * cpus)?,
+    pub(super) fn of(map: MapData, length: usize, cpus: usize) -> Self {
+        Self {
+            entries: Windows::of(map, length * cpus),
             length,
-        })
+        }
     }
 
     /// What each CPU has counted of which slots, in their order. To be read before the counters,
     /// in which all is that is not here.
-    pub(super) fn read(&self) -> Vec<Vec<(usize, Counter)>> {
-        let of_cpu = |entries: &[SharedCached]| {
-            let mut found: Vec<_> = entries.iter().filter_map(SharedCached::read).collect();
-            found.sort_unstable_by_key(|(slot, _)| *slot);
-            found
-        };
-        self.entries
-            .entries()
-            .chunks_exact(self.length)
-            .map(of_cpu)
-            .collect()
+    ///
+    /// # Errors
+    /// When the kernel does not map it.
+    pub(super) fn read(&self) -> Result<Vec<Vec<(usize, Counter)>>> {
+        let mut found = vec![Vec::new(); self.entries.len() / self.length];
+        self.entries.visit(0..self.entries.len(), |at, entry| {
+            found[at / self.length].extend(entry.read());
+            Ok(())
+        })?;
+        for of_cpu in &mut found {
+            of_cpu.sort_unstable_by_key(|(slot, _)| *slot);
+        }
+        Ok(found)
     }
 
     /// Has no CPU count for a slot any more that no packet counts for. One that gives its entry to
     /// another slot at this moment may still write the counter, until a grace period has ended.
-    pub(super) fn forget(&self, slot: u32) {
+    ///
+    /// # Errors
+    /// When the kernel does not map it.
+    pub(super) fn forget(&self, slot: u32) -> Result<()> {
         let place = cache_place(slot.into()) as usize & (self.length - 1);
-        for entries in self.entries.entries().chunks_exact(self.length) {
-            let owner = entries[place].owner.load(Ordering::Relaxed);
-            if owner as u32 == slot {
-                let nobody = owner >> 32 << 32;
-                let _ = entries[place].owner.compare_exchange(
-                    owner,
-                    nobody,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                );
-            }
+        for at in (place..self.entries.len()).step_by(self.length) {
+            self.entries.entry(at)?.forget(slot);
         }
+        Ok(())
     }
 }
 
 impl SharedCached {
+    /// Takes the slot's entry from it, if it has this one.
+    fn forget(&self, slot: u32) {
+        let owner = self.owner.load(Ordering::Relaxed);
+        if owner as u32 == slot {
+            let nobody = owner >> 32 << 32;
+            let _ =
+                self.owner
+                    .compare_exchange(owner, nobody, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
     /// Slot and counter; none where there is none, or while it changes: then the counter has all.
     fn read(&self) -> Option<(usize, Counter)> {
         loop {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use aya::maps::{Array, Map, MapData};
+use aya::maps::MapData;
 use routemesh_common::{Counter, OUTCOME_ROOM, OUTCOME_SLOTS, map_names};
 
 use super::{
@@ -81,7 +81,7 @@ impl Before<'_> {
             return Ok(Vec::new());
         };
         let cpus = Counters::cpus(stretches);
-        Ok(Cache::of(&map, length / cpus, cpus)?.read())
+        Cache::of(map, length / cpus, cpus).read()
     }
 
     /// The interfaces' rows, and the counters of all rows.
@@ -93,7 +93,6 @@ impl Before<'_> {
         let (Some((rows, _)), Some((counters, length))) = maps else {
             return Ok(None);
         };
-        let rows = Array::try_from(Map::Array(rows))?;
         let counters = summed(&mapped(&counters, length)?, OUTCOME_SLOTS as usize, &[]);
         Ok(Some((interfaces::rows(&rows)?, counters)))
     }
@@ -113,7 +112,7 @@ impl Datapath {
             own: &self.shapes,
             path,
         };
-        let slots: BTreeMap<Prefix, u32> = self.routes.slots().collect();
+        let slots = self.routes.slots()?;
         let counted = before.routes()?;
         let routes = counted
             .into_iter()

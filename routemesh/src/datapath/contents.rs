@@ -59,7 +59,7 @@ impl Datapath {
     /// # Errors
     /// When the kernel refuses.
     pub fn contents(&mut self) -> Result<Contents> {
-        let routes: Vec<Answer> = self.recover_routes().collect();
+        let routes = self.recover_routes()?;
         Ok(Contents {
             next_hops: self.next_hops_of(&routes)?,
             routes,

@@ -14,18 +14,16 @@ use super::{
     cache::{self, Cache},
     grace::grace_period,
     mapping::{Mapping, array},
+    windows::Windows,
 };
 
 /// The two counter maps, each of one stretch per CPU; and one more that the kernel does not
 /// write, for what was counted in other maps before.
 pub(super) struct Counters {
-    outcomes: MapData,
-    routes: MapData,
+    outcomes: Windows<AtomicU64>,
+    routes: Windows<AtomicU64>,
     cache: Cache,
-    /// What is mapped: programs that are loaded later name this map.
-    _cached: MapData,
     route_slots: usize,
-    stretches: usize,
 }
 
 /// One outcome counter.
@@ -69,27 +67,28 @@ impl Counters {
         route_slots: u32,
         cpus: u32,
     ) -> Result<Self> {
-        let cached = array(cached)?;
         let length = cache::length(route_slots) as usize;
+        let stretches = Self::stretches(cpus) as usize;
+        let windows = |map, slots: u32| -> Result<_> {
+            Ok(Windows::of(array(map)?, slots as usize * stretches * 2))
+        };
         Ok(Self {
-            cache: Cache::of(&cached, length, cpus as usize)?,
-            _cached: cached,
-            outcomes: array(outcomes)?,
-            routes: array(routes)?,
+            cache: Cache::of(array(cached)?, length, cpus as usize),
+            outcomes: windows(outcomes, OUTCOME_SLOTS)?,
+            routes: windows(routes, route_slots)?,
             route_slots: route_slots as usize,
-            stretches: Self::stretches(cpus) as usize,
         })
     }
 
     pub(super) fn routes(&self) -> Result<RouteReadings> {
-        let cached = self.cache.read();
-        let mapping = mapped(&self.routes, self.route_slots * self.stretches)?;
-        Ok(RouteReadings(summed(&mapping, self.route_slots, &cached)))
+        let cached = self.cache.read()?;
+        let counters = self.routes.whole()?;
+        Ok(RouteReadings(summed(&counters, self.route_slots, &cached)))
     }
 
     pub(super) fn outcomes(&self) -> Result<Vec<OutcomeReading>> {
         let slots = OUTCOME_SLOTS as usize;
-        let summed = summed(&mapped(&self.outcomes, slots * self.stretches)?, slots, &[]);
+        let summed = summed(&self.outcomes.whole()?, slots, &[]);
         let rows = summed.chunks(OUTCOME_ROOM as usize);
         Ok((0..)
             .zip(rows)
@@ -108,17 +107,14 @@ impl Counters {
     }
 
     pub(super) fn clear_routes(&self, slots: &[u32]) -> Result<()> {
-        if slots.is_empty() {
-            return Ok(());
-        }
-        let mapping = mapped(&self.routes, self.route_slots * self.stretches)?;
-        clear(&mapping, self.route_slots, slots);
-        Ok(())
+        let mut slots = slots.to_vec();
+        slots.sort_unstable();
+        clear(&self.routes, self.route_slots, &slots)
     }
 
     /// Has no CPU count for that slot any more: see [`Cache::forget`].
-    pub(super) fn forget_route(&self, slot: u32) {
-        self.cache.forget(slot);
+    pub(super) fn forget_route(&self, slot: u32) -> Result<()> {
+        self.cache.forget(slot)
     }
 
     /// Clears the counters of all routes but those with `kept` slots.
@@ -128,7 +124,7 @@ impl Counters {
             .filter(|(slot, counter)| *counter != Counter::default() && !kept.contains(slot));
         let left: Vec<u32> = left.map(|(slot, _)| slot).collect();
         if !left.is_empty() {
-            left.iter().for_each(|slot| self.forget_route(*slot));
+            left.iter().try_for_each(|slot| self.forget_route(*slot))?;
             grace_period();
         }
         self.clear_routes(&left)
@@ -136,8 +132,7 @@ impl Counters {
 
     /// Adds what these slots had counted in other maps, in place of what was added before.
     pub(super) fn carry_routes(&self, counted: impl Iterator<Item = (u32, Counter)>) -> Result<()> {
-        let mapping = mapped(&self.routes, self.route_slots * self.stretches)?;
-        carry(&mapping, self.route_slots, counted);
+        carry(&self.routes.whole()?, self.route_slots, counted);
         Ok(())
     }
 
@@ -147,18 +142,15 @@ impl Counters {
         counted: impl Iterator<Item = (u32, Counter)>,
     ) -> Result<()> {
         let slots = OUTCOME_SLOTS as usize;
-        let mapping = mapped(&self.outcomes, slots * self.stretches)?;
-        carry(&mapping, slots, counted);
+        carry(&self.outcomes.whole()?, slots, counted);
         Ok(())
     }
 
     /// Clears the rows of outcome counters that are not `kept`.
     pub(super) fn clear_rows(&self, kept: impl Fn(u32) -> bool) -> Result<()> {
         let slots = OUTCOME_SLOTS as usize;
-        let mapping = mapped(&self.outcomes, slots * self.stretches)?;
         let left = (0..OUTCOME_SLOTS).filter(|slot| !kept(slot / OUTCOME_ROOM));
-        clear(&mapping, slots, &left.collect::<Vec<u32>>());
-        Ok(())
+        clear(&self.outcomes, slots, &left.collect::<Vec<u32>>())
     }
 }
 
@@ -178,15 +170,17 @@ fn carry(
     }
 }
 
-/// Sets some counters to zero, in each stretch of `length`.
-fn clear(mapping: &Mapping<AtomicU64>, length: usize, slots: &[u32]) {
-    for stretch in mapping.entries().chunks_exact(length * 2) {
-        for slot in slots {
-            let at = *slot as usize * 2;
-            stretch[at].store(0, Ordering::Relaxed);
-            stretch[at + 1].store(0, Ordering::Relaxed);
-        }
-    }
+/// Sets some counters to zero, in each stretch of `length`. The slots rise.
+fn clear(counters: &Windows<AtomicU64>, length: usize, slots: &[u32]) -> Result<()> {
+    let stretches = (0..counters.len() / 2).step_by(length);
+    let places = stretches.flat_map(|stretch| {
+        let firsts = slots.iter().map(move |slot| (stretch + *slot as usize) * 2);
+        firsts.flat_map(|first| [first, first + 1])
+    });
+    counters.visit(places, |_, number| {
+        number.store(0, Ordering::Relaxed);
+        Ok(())
+    })
 }
 
 /// A counter map in memory, for as long as it takes to read it: the pages would count as this

@@ -3,13 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use anyhow::Result;
-use aya::{Ebpf, maps::MapData};
+use aya::Ebpf;
 use routemesh_common::{IndexBucket, index_place, map_names};
 
 use super::{
     grace::grace_period,
-    mapping::{Mapping, SharedBucket, SharedLength, array},
+    mapping::{SharedBucket, SharedLength, array},
     take,
+    windows::Windows,
 };
 use crate::{
     model::{Prefix, mapped},
@@ -17,11 +18,7 @@ use crate::{
 };
 
 /// The buckets.
-pub(super) struct Index {
-    buckets: Mapping<SharedBucket>,
-    /// What is mapped: programs that are loaded later name this map.
-    _array: MapData,
-}
+pub(super) struct Index(Windows<SharedBucket>);
 
 /// Buckets for so many records: with two entries of eight in each on average, up to almost three.
 /// Of four in each, two of a hundred prefixes would find no room.
@@ -32,15 +29,15 @@ pub(super) fn buckets(slots: u32) -> u32 {
 impl Index {
     pub(super) fn new(ebpf: &mut Ebpf, buckets: u32) -> Result<Self> {
         let array = array(take(ebpf, map_names::ROUTE_INDEX)?)?;
-        Ok(Self {
-            buckets: Mapping::of(&array, buckets as usize)?,
-            _array: array,
-        })
+        Ok(Self(Windows::of(array, buckets as usize)))
     }
 
     /// Has the address lead to the record; says whether there is room for it.
-    pub(super) fn insert(&self, place: Place) -> bool {
-        let (bucket, tag) = self.bucket(place.dst);
+    ///
+    /// # Errors
+    /// Like the others', when the kernel does not map it.
+    pub(super) fn insert(&self, place: Place) -> Result<bool> {
+        let (bucket, tag) = self.bucket(place.dst)?;
         let entries = || {
             bucket
                 .entries
@@ -50,35 +47,36 @@ impl Index {
         let free = entries().position(|entry| entry == 0);
         let is_taken = entries().any(|entry| entry != 0 && (entry >> 32) as u32 == tag);
         let (Some(free), false) = (free, is_taken) else {
-            return false;
+            return Ok(false);
         };
         bucket.entries[free].store(IndexBucket::entry(tag, place.slot), Ordering::Release);
-        true
+        Ok(true)
     }
 
     /// Takes that back, where it is so.
-    pub(super) fn remove(&self, place: Place) {
-        let (bucket, tag) = self.bucket(place.dst);
+    pub(super) fn remove(&self, place: Place) -> Result<()> {
+        let (bucket, tag) = self.bucket(place.dst)?;
         let ours = IndexBucket::entry(tag, place.slot);
         for entry in &bucket.entries {
             if entry.load(Ordering::Relaxed) == ours {
                 entry.store(0, Ordering::Release);
             }
         }
+        Ok(())
     }
 
     /// Whether the address leads to the record.
-    pub(super) fn leads_to(&self, place: Place) -> bool {
-        let (bucket, tag) = self.bucket(place.dst);
+    pub(super) fn leads_to(&self, place: Place) -> Result<bool> {
+        let (bucket, tag) = self.bucket(place.dst)?;
         let ours = IndexBucket::entry(tag, place.slot);
         let mut entries = bucket.entries.iter();
-        entries.any(|entry| entry.load(Ordering::Relaxed) == ours)
+        Ok(entries.any(|entry| entry.load(Ordering::Relaxed) == ours))
     }
 
-    fn bucket(&self, dst: Prefix) -> (&SharedBucket, u32) {
+    fn bucket(&self, dst: Prefix) -> Result<(&SharedBucket, u32)> {
         let (hash, tag) = index_place(bytemuck::cast(mapped(dst.address())));
-        let buckets = self.buckets.entries();
-        (&buckets[hash as usize & (buckets.len() - 1)], tag)
+        let bucket = self.0.entry(hash as usize & (self.0.len() - 1))?;
+        Ok((bucket, tag))
     }
 }
 

@@ -1,25 +1,28 @@
 //! The interfaces the programs know, by slot: each in its own, or in the next that is free.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::Ordering,
+};
 
 use anyhow::{Context as _, Result};
-use aya::maps::{Array, HashMap, MapData};
+use aya::maps::{HashMap, MapData};
 use routemesh_common::{INTERFACE_SLOTS, Interface};
 
-use super::gone;
+use super::{
+    gone,
+    mapping::{Mapping, SharedInterface},
+};
 
 /// The map of interfaces, and that of those which are not in their own slots.
 pub(super) struct Interfaces {
-    interfaces: Array<MapData, Interface>,
+    interfaces: MapData,
     displaced: HashMap<MapData, u32, u32>,
     slots: Slots,
 }
 
 impl Interfaces {
-    pub(super) fn new(
-        interfaces: Array<MapData, Interface>,
-        displaced: HashMap<MapData, u32, u32>,
-    ) -> Self {
+    pub(super) fn new(interfaces: MapData, displaced: HashMap<MapData, u32, u32>) -> Self {
         Self {
             interfaces,
             displaced,
@@ -46,7 +49,7 @@ impl Interfaces {
     pub(super) fn set(&mut self, interface: Interface) -> Result<()> {
         let ifindex = interface.ifindex;
         let slot = self.slots.of(ifindex).context("the map is full")?;
-        self.interfaces.set(slot, interface, 0)?;
+        self.write(slot, interface)?;
         self.place(ifindex, slot)
     }
 
@@ -63,15 +66,22 @@ impl Interfaces {
             return Ok(());
         };
         gone(self.displaced.remove(&ifindex))?;
-        self.interfaces.set(slot, Interface::default(), 0)?;
+        self.write(slot, Interface::default())?;
         self.slots.free(ifindex);
+        Ok(())
+    }
+
+    fn write(&self, slot: u32, interface: Interface) -> Result<()> {
+        let mapping = mapped(&self.interfaces)?;
+        let shared = mapping.entries().get(slot as usize);
+        shared.context("there is no such slot")?.write(interface);
         Ok(())
     }
 }
 
 /// The first row of outcome counters of each interface, by index; but of bridge ports, which
 /// count in their bridge's.
-pub(super) fn rows(interfaces: &Array<MapData, Interface>) -> Result<BTreeMap<u32, u32>> {
+pub(super) fn rows(interfaces: &MapData) -> Result<BTreeMap<u32, u32>> {
     let entries = entries(interfaces)?.into_iter();
     let first = entries.filter(|(_, interface)| interface.port == 0);
     Ok(first
@@ -80,15 +90,34 @@ pub(super) fn rows(interfaces: &Array<MapData, Interface>) -> Result<BTreeMap<u3
 }
 
 /// What is in the map, by slot.
-fn entries(interfaces: &Array<MapData, Interface>) -> Result<Vec<(u32, Interface)>> {
-    let mut found = Vec::new();
-    for (slot, interface) in (0..).zip(interfaces.iter()) {
-        let interface = interface?;
-        if interface.ifindex != 0 {
-            found.push((slot, interface));
+fn entries(interfaces: &MapData) -> Result<Vec<(u32, Interface)>> {
+    let mapping = mapped(interfaces)?;
+    let found = (0..).zip(mapping.entries().iter().map(SharedInterface::read));
+    Ok(found
+        .filter(|(_, interface)| interface.ifindex != 0)
+        .collect())
+}
+
+/// The map in memory, for as long as it takes: its pages would count as this process's own.
+fn mapped(interfaces: &MapData) -> Result<Mapping<SharedInterface>> {
+    Mapping::of(interfaces, INTERFACE_SLOTS as usize)
+}
+
+impl SharedInterface {
+    fn read(&self) -> Interface {
+        bytemuck::cast(
+            self.words
+                .each_ref()
+                .map(|word| word.load(Ordering::Relaxed)),
+        )
+    }
+
+    fn write(&self, interface: Interface) {
+        let words: [u64; 5] = bytemuck::cast(interface);
+        for (to, word) in self.words.iter().zip(words) {
+            to.store(word, Ordering::Relaxed);
         }
     }
-    Ok(found)
 }
 
 /// Who has which slot.

@@ -8,7 +8,7 @@ use routemesh_common::{OUTCOME_SLOTS, globals, map_names};
 
 use super::{
     Datapath, Hook, OBJECT, cache, capabilities, counters::Counters, index, interfaces::Interfaces,
-    log, pins::Pins, routes::Routes, shape::Shapes, sockets, take, typed,
+    log, mapping::array, pins::Pins, routes::Routes, shape::Shapes, sockets, take, typed,
 };
 use crate::reconcile::fib;
 
@@ -92,7 +92,7 @@ impl Datapath {
             tunnel_settings: typed(&mut ebpf, map_names::TUNNEL_SETTINGS)?,
             endpoints: typed(&mut ebpf, map_names::ENDPOINTS)?,
             interfaces: Interfaces::new(
-                typed(&mut ebpf, map_names::INTERFACES)?,
+                array(take(&mut ebpf, map_names::INTERFACES)?)?,
                 typed(&mut ebpf, map_names::DISPLACED)?,
             ),
             tx_ports: typed(&mut ebpf, map_names::TX_PORTS)?,

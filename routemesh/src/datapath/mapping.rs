@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use aya::maps::{Map, MapData};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use routemesh_common::{
-    CachedCounter, INDEXED_LENGTHS, IndexBucket, IndexedLength, RouteRecord, TableState,
+    CachedCounter, INDEXED_LENGTHS, IndexBucket, IndexedLength, Interface, RouteRecord, TableState,
 };
 
 /// A type that memory shared with the kernel may be read as.
@@ -32,6 +32,8 @@ unsafe impl Shared for SharedBucket {}
 unsafe impl Shared for SharedState {}
 // SAFETY: atomics of 8 bytes.
 unsafe impl Shared for SharedCached {}
+// SAFETY: atomics of 8 bytes.
+unsafe impl Shared for SharedInterface {}
 
 /// A [`RouteRecord`] that the programs read while it is written.
 #[repr(C, align(64))]
@@ -74,13 +76,21 @@ pub(super) struct SharedCached {
     pub(super) reserved: AtomicU64,
 }
 
+/// An [`Interface`], in the same way.
+#[repr(C)]
+pub(super) struct SharedInterface {
+    pub(super) words: [AtomicU64; 5],
+}
+
+const _: () = assert!(size_of::<SharedInterface>() == size_of::<Interface>());
 const _: () = assert!(size_of::<SharedRecord>() == size_of::<RouteRecord>());
 const _: () = assert!(size_of::<SharedBucket>() == size_of::<IndexBucket>());
 const _: () = assert!(size_of::<SharedState>() == size_of::<TableState>());
 const _: () = assert!(size_of::<SharedCached>() == size_of::<CachedCounter>());
 const _: () = assert!(size_of::<SharedLength>() == size_of::<IndexedLength>());
 
-/// An array's entries in this process's memory. Its pages count as this process's own.
+/// An array's entries in this process's memory. All of its pages count as this process's own,
+/// touched or not: the kernel enters them when it maps them (`remap_vmalloc_range`).
 pub(super) struct Mapping<T: Shared> {
     address: NonNull<T>,
     bytes: NonZeroUsize,
@@ -97,8 +107,17 @@ impl<T: Shared> Mapping<T> {
     /// # Errors
     /// When the kernel refuses, as for a shorter array.
     pub(super) fn of(map: &MapData, entries: usize) -> Result<Self> {
+        Self::part(map, 0, entries)
+    }
+
+    /// Maps a part of such an array: `entries` entries from `first` on, which must begin a page.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub(super) fn part(map: &MapData, first: usize, entries: usize) -> Result<Self> {
         let bytes = NonZeroUsize::new((entries * size_of::<T>()).next_multiple_of(4096))
             .context("an array to be mapped has no entries")?;
+        let offset = first * size_of::<T>();
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a fresh shared mapping, which aliases no memory of this process.
         let address = unsafe {
@@ -108,7 +127,7 @@ impl<T: Shared> Mapping<T> {
                 protection,
                 MapFlags::MAP_SHARED,
                 map.fd().as_fd(),
-                0,
+                offset as i64,
             )
         }
         .context("map an array into memory")?;

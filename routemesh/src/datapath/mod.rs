@@ -27,6 +27,7 @@ mod sets;
 mod shape;
 mod sockets;
 mod test_run;
+mod windows;
 
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 

@@ -9,7 +9,7 @@
 //! A daemon that is killed in between leaves answers staged, and records that no route is for any
 //! more. [`Datapath::recover_routes`] takes the former back and tells of the latter.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use anyhow::{Context as _, Result};
 use aya::{
@@ -24,6 +24,7 @@ use super::{
     index::{self, Index},
     mapping::{Mapping, SharedLength, SharedRecord, SharedState, array},
     take, typed,
+    windows::Windows,
 };
 use crate::{
     model::{Prefix, mapped, unmapped},
@@ -37,12 +38,12 @@ use crate::{
 pub(super) struct Routes {
     trie: LpmTrie<MapData, [u8; 16], u32>,
     index: Index,
-    records: Mapping<SharedRecord>,
+    records: Windows<SharedRecord>,
     state: Mapping<SharedState>,
     /// No packet is under way that came before this epoch.
     settled: u64,
-    /// What is mapped: programs that are loaded later name these maps.
-    _arrays: [MapData; 2],
+    /// What `state` is of: programs that are loaded later name this map.
+    _state: MapData,
 }
 
 impl Routes {
@@ -52,10 +53,10 @@ impl Routes {
         Ok(Self {
             trie: typed(ebpf, map_names::ROUTES)?,
             index: Index::new(ebpf, index::buckets(slots))?,
-            records: Mapping::of(&records, slots as usize)?,
+            records: Windows::of(records, slots as usize),
             state: Mapping::of(&state, 1)?,
             settled: 0,
-            _arrays: [records, state],
+            _state: state,
         })
     }
 
@@ -76,8 +77,8 @@ impl Routes {
     }
 
     fn record(&self, slot: u32) -> Result<&SharedRecord> {
-        let record = self.records.entries().get(slot as usize);
-        record.with_context(|| format!("there is no route record {slot}"))
+        let record = self.records.entry(slot as usize);
+        record.with_context(|| format!("route record {slot}"))
     }
 
     /// Whether packets may be under way that would see what is to be written.
@@ -102,7 +103,7 @@ impl Routes {
             Step::Index(length) => self.indexed(length.v6)[length.at].set(length.mapped()),
             Step::Nest(place) => {
                 self.add_to_trie(place)?;
-                self.index.remove(place);
+                self.index.remove(place)?;
                 let found_by = &self.record(place.slot)?.found_by;
                 found_by.fetch_and(!RouteRecord::INDEXED, Ordering::Release);
             }
@@ -140,7 +141,7 @@ impl Routes {
         }
         let record = self.record(place.slot)?;
         record.mark(RouteRecord::INDEXED);
-        let found_room = self.index.insert(place);
+        let found_room = self.index.insert(place)?;
         if !found_room {
             record.found_by.store(0, Ordering::Release);
         }
@@ -168,13 +169,20 @@ impl Routes {
     }
 
     /// The slots of routes, which are those of their counters.
-    pub(super) fn slots(&self) -> impl Iterator<Item = (Prefix, u32)> {
+    ///
+    /// # Errors
+    /// When the kernel does not map them.
+    pub(super) fn slots(&self) -> Result<BTreeMap<Prefix, u32>> {
         let epoch = self.epoch();
-        let records = (0..).zip(self.records.entries());
-        let found = records.filter_map(move |(slot, record)| record.found(slot, epoch));
-        found
-            .filter(|record| record.route.is_own())
-            .map(|record| (record.place.dst, record.place.slot))
+        let mut slots = BTreeMap::new();
+        self.records.visit(0..self.records.len(), |slot, record| {
+            let found = record.found(slot as u32, epoch);
+            if let Some(found) = found.filter(|found| found.route.is_own()) {
+                slots.insert(found.place.dst, found.place.slot);
+            }
+            Ok(())
+        })?;
+        Ok(slots)
     }
 
     /// Whether the trie leads to the record for exactly its prefix.
@@ -191,7 +199,7 @@ impl Routes {
                 .with_context(|| format!("remove route {}", place.dst))?;
         }
         if found_by & RouteRecord::INDEXED != 0 {
-            self.index.remove(place);
+            self.index.remove(place)?;
         }
         self.record(place.slot)?
             .found_by
@@ -335,7 +343,7 @@ impl Datapath {
     /// # Errors
     /// When the kernel refuses.
     pub fn remove_route(&mut self, place: Place) -> Result<()> {
-        self.counters.forget_route(place.slot);
+        self.counters.forget_route(place.slot)?;
         self.routes.remove(place)
     }
 
@@ -352,20 +360,29 @@ impl Datapath {
     /// All that is in the maps, by slot, as packets see it at present. What an earlier daemon had
     /// staged and not put into force is taken back first, and a record freed that nothing
     /// leads to, or no more: call this before any change.
-    pub fn recover_routes(&mut self) -> impl Iterator<Item = Answer> {
+    ///
+    /// # Errors
+    /// When the kernel does not map them.
+    pub fn recover_routes(&mut self) -> Result<Vec<Answer>> {
         let routes = &self.routes;
         let epoch = routes.epoch();
-        let records = (0..).zip(routes.records.entries());
-        records.filter_map(move |(slot, record)| {
-            record.unstage(epoch);
-            let found = record.found(slot, epoch)?;
-            let indexed = routes.index.leads_to(found.place);
-            if !found.route.is_own() && !indexed && !routes.in_trie(found.place) {
-                record.found_by.store(0, Ordering::Release);
-                return None;
-            }
-            Some(Answer { indexed, ..found })
-        })
+        let mut answers = Vec::new();
+        routes
+            .records
+            .visit(0..routes.records.len(), |slot, record| {
+                record.unstage(epoch);
+                let Some(found) = record.found(slot as u32, epoch) else {
+                    return Ok(());
+                };
+                let indexed = routes.index.leads_to(found.place)?;
+                if found.route.is_own() || indexed || routes.in_trie(found.place) {
+                    answers.push(Answer { indexed, ..found });
+                } else {
+                    record.found_by.store(0, Ordering::Release);
+                }
+                Ok(())
+            })?;
+        Ok(answers)
     }
 }
 

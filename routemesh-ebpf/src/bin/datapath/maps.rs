@@ -37,7 +37,7 @@ static NEXT_HOPS: Array<NextHop, { NEXT_HOP_SLOTS as usize }> = Array::new();
 static ENDPOINTS: HashMap<Address, Endpoint, { ENDPOINT_SLOTS as usize }, ON_DEMAND> =
     HashMap::new();
 #[btf_map]
-static INTERFACES: Array<Interface, { INTERFACE_SLOTS as usize }> = Array::new();
+static INTERFACES: Array<Interface, { INTERFACE_SLOTS as usize }, MAPPABLE> = Array::new();
 #[btf_map]
 static DISPLACED: HashMap<u32, u32, { INTERFACE_SLOTS as usize }, ON_DEMAND> = HashMap::new();
 #[btf_map]
