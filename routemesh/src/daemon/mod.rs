@@ -7,6 +7,7 @@ mod apply;
 mod control;
 mod edit;
 mod forgotten;
+mod heap;
 mod run;
 mod settle;
 mod supervisor;

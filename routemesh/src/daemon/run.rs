@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{
-    Daemon, Origin,
+    Daemon, Origin, heap,
     settle::settle,
     supervisor::{self, Supervisor},
     trial::{self, Trials},
@@ -102,6 +102,7 @@ async fn serve(options: &Options) -> Result<()> {
     daemon.take_up(trial);
     let daemon = Arc::new(Mutex::new(daemon));
     announce(&lock(&daemon));
+    heap::trim();
 
     let control: SharedControl = daemon.clone();
     let ended = tokio::select! {

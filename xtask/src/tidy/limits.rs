@@ -60,6 +60,10 @@ const UNSAFE: &[(&str, &str)] = &[
         "vouches for the headers' layout",
     ),
     (
+        "routemesh/src/daemon/heap.rs",
+        "has glibc give memory back to the kernel",
+    ),
+    (
         "routemesh/src/datapath/grace.rs",
         "waits for an RCU grace period",
     ),
