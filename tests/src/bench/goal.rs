@@ -91,9 +91,11 @@ const A_FREE_TUNNEL_TOO: &str = "\
 const THE_SOCKETS_TOO: &str = "\
     the work of both sockets is in both figures, and is most of it: the bare cable of row 1 has \
     nothing else. What the programs take, a fraction of a microsecond, is in row 6.";
-const PAGES_OF_THE_KERNEL: &str = "\
-    15.7 MB of it are pages of the kernel's maps, for `limits.routes`, which the daemon writes as \
-    memory (`/proc/PID/smaps`): the kernel has them anyway. Its own are 13 MB, 8 of them code.";
+const A_PROGRAM_STARTS: &str = "\
+    most of it is the start of a program. From spawn to end a static one that does nothing took 0.27 ms, \
+    `routemesh --version` 0.57 and `routemesh status`, which asks the daemon, 0.74 (medians of 300, in \
+    turns): 142 page faults in place of 27, 53 of them where a position-independent program writes \
+    addresses into its own pages, and 400,000 instructions to read the command line.";
 const A_FASTER_CABLE: &str = "\
     the goal comes from a machine where a bare redirect carried 1.09 million frames a second, so \
     that all else that a frame takes, some 900 ns, hid what a program does. Where a bare redirect \
@@ -136,9 +138,9 @@ pub(crate) const GOALS: &[Goal] = &[
     figure("load-time", DAEMON, Bound::AtMost(4.0)),
     figure("load-lost", DAEMON, Bound::AtMost(0.0)),
     figure("load-memory", DAEMON, Bound::AtMost(400.0)),
-    figure("add-to-effect", DAEMON, Bound::AtMost(1.0)),
+    figure("add-to-effect", DAEMON, Bound::AtMost(1.0)).unless(A_PROGRAM_STARTS),
     figure("start", DAEMON, Bound::AtMost(150.0)),
-    figure("idle-memory", DAEMON, Bound::AtMost(15.0)).unless(PAGES_OF_THE_KERNEL),
+    figure("idle-memory", DAEMON, Bound::AtMost(15.0)),
 ];
 
 impl Goal {
