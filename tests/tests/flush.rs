@@ -5,7 +5,7 @@
 //! packets have made meanwhile.
 
 use anyhow::Result;
-use routemesh_tests::lab::{Node, Numbered, Pair, Ping, udp_numbered_to_any};
+use routemesh_tests::lab::{Node, Numbered, Pair, Ping, as_often, udp_numbered_to_any};
 
 /// Datagrams in a second, to an address of each family in turn, where the machine can.
 const RATE: u32 = 50_000;
@@ -39,7 +39,7 @@ fn flushed(pair: &Pair) -> Result<Numbered> {
         Ping::default().run(from, address)?;
     }
     udp_numbered_to_any(from, &to, &addresses, RATE, || {
-        for _ in 0..FLUSHES {
+        for _ in 0..as_often(FLUSHES) {
             for side in [&pair.a, &pair.b] {
                 side.flush_neighbours()?;
             }

@@ -131,6 +131,12 @@ pub(crate) fn is_emulated() -> bool {
     env::var_os("ROUTEMESH_TEST_EMULATED").is_some()
 }
 
+/// As often as is worth its time here: a quarter of `count` in an emulated machine.
+#[must_use]
+pub fn as_often(count: usize) -> usize {
+    if is_emulated() { count / 4 } else { count }
+}
+
 /// As long as a bound has to be here: four times as long in an emulated machine.
 #[must_use]
 pub fn patient(bound: Duration) -> Duration {
