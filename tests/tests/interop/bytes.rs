@@ -8,7 +8,7 @@ use std::{
 use anyhow::Result;
 use nix::sys::socket::{setsockopt, sockopt};
 use routemesh_tests::{
-    lab::{Capture, Node, Pair, Segments},
+    lab::{Capture, Node, Pair, Segments, eventually},
     packet::{difference, internet_checksum},
 };
 
@@ -73,15 +73,16 @@ pub(crate) fn pops_alike(tunnel: &Tunnel) {
     }
 }
 
-/// Sends a datagram that is the same each time, until a frame that is `wanted` carries it; the
-/// first ones may meet neighbours that are not resolved.
+/// Sends a datagram that is the same each time, until a frame that is `wanted` carries it. The
+/// first ones may meet neighbours that are not resolved, or a port that is still in use: by a
+/// program that another test starts, until it has closed what it inherited.
 fn sent(from: &Node, to: IpAddr, seen: &Capture, wanted: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let wanted = |frame: &[u8]| wanted(frame) && frame.ends_with(MARK);
     let once = || {
         from.enter(|| send(to))?;
         seen.wait_for(Duration::from_secs(1), wanted)
     };
-    once().or_else(|_| once()).or_else(|_| once()).unwrap()
+    eventually("the datagram to come", Duration::from_secs(5), once).unwrap()
 }
 
 fn send(to: IpAddr) -> Result<()> {
