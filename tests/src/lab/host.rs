@@ -1,6 +1,7 @@
 //! A host: a namespace with uplinks and container networks.
 
 use std::{
+    cell::OnceCell,
     net::{Ipv4Addr, Ipv6Addr},
     ops::Deref,
 };
@@ -13,6 +14,8 @@ use super::{Container, Network, Node, Wire, process};
 pub struct Host {
     node: Node,
     number: u8,
+    /// What its `eth0` is called on the machine, where it is the machine's.
+    adopted: OnceCell<String>,
 }
 
 impl Deref for Host {
@@ -23,11 +26,26 @@ impl Deref for Host {
     }
 }
 
+/// The kernel would give the machine its interface back too, later and by the name it has here.
+impl Drop for Host {
+    fn drop(&mut self) {
+        if let Some(interface) = self.adopted.get() {
+            let back = self.ip(&format!(
+                "link set dev eth0 down\nlink set dev eth0 name {interface} netns 1"
+            ));
+            if let Err(error) = back {
+                eprintln!("{interface} is not the machine's again: {error:#}");
+            }
+        }
+    }
+}
+
 impl Host {
     pub(super) fn new(name: &str, number: u8) -> Result<Self> {
         Ok(Self {
             node: Node::new(name)?,
             number,
+            adopted: OnceCell::new(),
         })
     }
 
@@ -76,6 +94,7 @@ impl Host {
             "link", "set", "dev", interface, "name", "eth0", "netns", &namespace,
         ];
         process::run("ip", words)?;
+        let _ = self.adopted.set(interface.to_owned());
         wire.address_interface(self, "eth0")
     }
 
