@@ -183,24 +183,21 @@ pub(super) struct TunnelTable {
 
 /// What `dscp` can be.
 fn dscp_choice(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "oneOf": [
-            { "const": "copy" },
-            { "type": "integer", "minimum": 0, "maximum": 63 },
-        ],
-    })
+    word_or_integer("copy", 63)
 }
 
 /// What `accept-gre-key` can be.
 fn gre_key_choices(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": word_or_integer("none", u32::MAX) })
+}
+
+/// That word, or an integer from 0 to `most`.
+fn word_or_integer(word: &str, most: u32) -> Schema {
     json_schema!({
-        "type": "array",
-        "items": {
-            "oneOf": [
-                { "const": "none" },
-                { "type": "integer", "minimum": 0, "maximum": u32::MAX },
-            ],
-        },
+        "oneOf": [
+            { "const": word },
+            { "type": "integer", "minimum": 0, "maximum": most },
+        ],
     })
 }
 
