@@ -108,7 +108,7 @@ struct Measures {
 }
 
 macro_rules! trip {
-    ($id:expr, $what:literal, $share:literal, $family:literal) => {
+    ($id:expr, $what:literal, $family:literal, $share:literal) => {
         Measure::cost(
             $id,
             concat!("Round trip, ", $what, ", ", $family, ": ", $share),
@@ -117,49 +117,22 @@ macro_rules! trip {
     };
 }
 
+/// The three shares of trips that [`there_and_back`] yields.
+macro_rules! trips {
+    ($id:literal, $suffix:literal, $what:literal, $family:literal) => {
+        [
+            trip!(concat!($id, "-p50", $suffix), $what, $family, "p50"),
+            trip!(concat!($id, "-p99", $suffix), $what, $family, "p99"),
+            trip!(concat!($id, "-p999", $suffix), $what, $family, "p99.9"),
+        ]
+    };
+}
+
 macro_rules! measures {
     ($suffix:literal, $family:literal) => {
         Measures {
-            trips: [
-                trip!(
-                    concat!("trip-p50", $suffix),
-                    "both ends spinning",
-                    "p50",
-                    $family
-                ),
-                trip!(
-                    concat!("trip-p99", $suffix),
-                    "both ends spinning",
-                    "p99",
-                    $family
-                ),
-                trip!(
-                    concat!("trip-p999", $suffix),
-                    "both ends spinning",
-                    "p99.9",
-                    $family
-                ),
-            ],
-            added: [
-                trip!(
-                    concat!("added-p50", $suffix),
-                    "added to the bare cable",
-                    "p50",
-                    $family
-                ),
-                trip!(
-                    concat!("added-p99", $suffix),
-                    "added to the bare cable",
-                    "p99",
-                    $family
-                ),
-                trip!(
-                    concat!("added-p999", $suffix),
-                    "added to the bare cable",
-                    "p99.9",
-                    $family
-                ),
-            ],
+            trips: trips!("trip", $suffix, "both ends spinning", $family),
+            added: trips!("added", $suffix, "added to the bare cable", $family),
             connections: Measure::thousands(
                 concat!("connections", $suffix),
                 concat!("New TCP connections, one after another, ", $family),
