@@ -2,9 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use routemesh_tests::lab::{Chain, Ping, has_tcx, tcp_stream, udp_numbered};
+use routemesh_tests::lab::{Chain, Ping, has_tcx, udp_numbered_both_ways};
 
-const MIB: u64 = 1 << 20;
 /// Datagrams in a second and direction, where processors are not emulated.
 const RATE: u32 = 100_000;
 /// Fewer would prove little.
@@ -22,13 +21,7 @@ fn auto_means_xdp_in_the_driver_and_it_forwards() {
         let uplink = found.find(|link| link["ifname"] == "eth0").unwrap();
         assert_eq!(uplink["mode"], mode, "{uplink}");
     }
-    let (a, b) = (&chain.a.container, &chain.b.container);
-    for address in [b.v4(), b.v6()] {
-        let report = Ping::default().run(a, address).unwrap();
-        assert_eq!(report.matches("ttl=61").count(), 3, "{report}");
-        Ping::of(3000).run(a, address).unwrap();
-        tcp_stream(a, b, address, 4 * MIB).unwrap();
-    }
+    chain.ensure_it_carries().unwrap();
     assert!(daemons[0].packets("xdp", "routed").unwrap() > 1000);
     assert_eq!(daemons[0].packets("tc", "routed").unwrap(), 0);
 }
@@ -46,17 +39,12 @@ fn a_driver_loses_nothing_while_other_builds_take_over() {
     r.set_options(&[]);
     r.kill();
     r.resume().unwrap();
-    let mut there = None;
-    let back = udp_numbered(b, a, a.v4(), RATE, || {
-        let meanwhile = || r.other_builds_take_over();
-        there = Some(udp_numbered(a, b, b.v4(), RATE, meanwhile)?);
-        Ok(())
-    });
-    let (there, back) = (there.unwrap(), back.unwrap());
-    for numbered in [&there, &back] {
+    let numbered = udp_numbered_both_ways([a, b], RATE, || r.other_builds_take_over());
+    let numbered = numbered.unwrap();
+    for numbered in &numbered {
         numbered.ensure_all_arrived_once(LEAST_RATE).unwrap();
     }
-    let datagrams = there.sent + back.sent;
+    let datagrams: u64 = numbered.iter().map(|numbered| numbered.sent).sum();
     assert!(r.packets("xdp", "routed").unwrap() >= carried + datagrams);
     assert_eq!(r.packets("tc", "routed").unwrap(), 0);
     r.end_without_trace().unwrap();

@@ -57,12 +57,6 @@ const CONFIG: &str = "[[uplink]]\ninterface = \"eth0\"\nmode = \"tc\"\n\
 /// R carries everything, from the hook `hook`.
 fn forwards(chain: &Chain, hook: &str) {
     let daemons = chain.routemesh(hook, "tc").unwrap();
-    let (a, b) = (&chain.a.container, &chain.b.container);
-    for address in [b.v4(), b.v6()] {
-        let report = Ping::default().run(a, address).unwrap();
-        assert_eq!(report.matches("ttl=61").count(), 3, "{report}");
-        Ping::of(3000).run(a, address).unwrap();
-        tcp_stream(a, b, address, 4 * MIB).unwrap();
-    }
+    chain.ensure_it_carries().unwrap();
     assert!(daemons[0].packets(hook, "routed").unwrap() > 100);
 }

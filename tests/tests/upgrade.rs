@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::lab::{
-    Chain, Numbered, Pair, Routemesh, Side, pinned_maps, run, udp_numbered,
+    Chain, Pair, Routemesh, Side, pinned_maps, run, udp_numbered_both_ways,
 };
 
 /// Datagrams in a second and direction, where the machine can.
@@ -150,29 +150,16 @@ fn under_load(
     daemon.kill();
     daemon.resume().unwrap();
     let before = State::of(daemon, [0, 0]);
-    let mut there = None;
-    let back = udp_numbered_between(b, a, || {
-        there = Some(udp_numbered_between(a, b, || meanwhile(daemon))?);
-        Ok(())
-    });
-    let back = back.with_context(|| daemon.log()).unwrap();
-    let there = there.unwrap();
-    for numbered in [&there, &back] {
+    let containers = [&a.container, &b.container];
+    let numbered = udp_numbered_both_ways(containers, RATE, || meanwhile(daemon));
+    let numbered = numbered.with_context(|| daemon.log()).unwrap();
+    for numbered in &numbered {
         numbered.ensure_all_arrived_once(LEAST_RATE).unwrap();
     }
-    let after = State::of(daemon, [there.sent, back.sent]);
+    let after = State::of(daemon, numbered.map(|numbered| numbered.sent));
     assert!(after.counted >= before.counted + after.sent, "{after:?}");
     daemon.end_without_trace().unwrap();
     (before, after)
-}
-
-fn udp_numbered_between(
-    from: &Side,
-    to: &Side,
-    meanwhile: impl FnOnce() -> Result<()>,
-) -> Result<Numbered> {
-    let address = to.container.v4();
-    udp_numbered(&from.container, &to.container, address, RATE, meanwhile)
 }
 
 /// Puts a map with values of another size where a map is pinned, as if another build had done so.

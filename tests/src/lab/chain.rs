@@ -1,8 +1,11 @@
 //! Three hosts in a row, of which the one in the middle forwards.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
-use super::{Host, Lab, Routemesh, Side, Wire};
+use super::{Host, Lab, Ping, Routemesh, Side, Wire, tcp_stream};
+
+/// Bytes of a stream that shows that TCP passes.
+const STREAM: u64 = 4 << 20;
 
 /// Hosts A and B, which know of one another's containers by way of R only.
 pub struct Chain {
@@ -99,6 +102,24 @@ impl Chain {
             start(&self.a, near, &self.b)?,
             start(&self.b, far, &self.a)?,
         ])
+    }
+
+    /// Fails unless A's container reaches B's by way of R, in both families: with pings, also
+    /// such as go in fragments, and with TCP.
+    ///
+    /// # Errors
+    /// Just then: with what did not arrive, or came by another way.
+    pub fn ensure_it_carries(&self) -> Result<()> {
+        let (a, b) = (&self.a.container, &self.b.container);
+        for address in [b.v4(), b.v6()] {
+            let report = Ping::default().run(a, address)?;
+            // Each host takes one from the answers' TTL.
+            let answers = report.matches("ttl=61").count();
+            ensure!(answers == 3, "{answers} answers came by way of R: {report}");
+            Ping::of(3000).run(a, address)?;
+            tcp_stream(a, b, address, STREAM)?;
+        }
+        Ok(())
     }
 }
 

@@ -58,7 +58,7 @@ pub use iptables::{accept, docker_rules, refuse_sources};
 pub use machine::{Machine, SHARED, debian};
 pub use network::{Container, Network};
 pub use node::Node;
-pub use numbered::{Numbered, udp_numbered, udp_numbered_to_any};
+pub use numbered::{Numbered, udp_numbered, udp_numbered_both_ways, udp_numbered_to_any};
 pub use openvswitch::OpenVswitch;
 pub use pair::{Pair, Segments, Side};
 pub use process::{Process, run};

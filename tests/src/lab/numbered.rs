@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
 
-use super::{Node, is_emulated, traffic::any_of};
+use super::{Container, Node, is_emulated, traffic::any_of};
 use crate::program::stay_on_one_cpu;
 
 /// Datagrams are sent in bursts, with this in between.
@@ -117,6 +117,25 @@ pub fn udp_numbered(
     meanwhile: impl FnOnce() -> Result<()>,
 ) -> Result<Numbered> {
     udp_numbered_to_any(from, &[to], &[address], rate, meanwhile)
+}
+
+/// Sends numbered datagrams from each of two containers to the other, over IPv4, for as long as
+/// `meanwhile` runs: at most `rate` in a second and direction, fewer in an emulated machine, each
+/// once. Returns what became of those of the first container, and of those of the second.
+///
+/// # Errors
+/// When a socket fails, and those of `meanwhile`.
+pub fn udp_numbered_both_ways(
+    [a, b]: [&Container; 2],
+    rate: u32,
+    meanwhile: impl FnOnce() -> Result<()>,
+) -> Result<[Numbered; 2]> {
+    let mut there = None;
+    let back = udp_numbered(b, a, a.v4(), rate, || {
+        there = Some(udp_numbered(a, b, b.v4(), rate, meanwhile)?);
+        Ok(())
+    })?;
+    Ok([there.context("nothing was sent there")?, back])
 }
 
 /// Sends numbered datagrams from one node to each of `addresses` in turn, for as long as
