@@ -55,7 +55,7 @@ fn built(name: &str) -> Result<PathBuf> {
 }
 
 /// A daemon with a configuration file, a socket and a folder of pins of its own. Dropping it
-/// ends it and removes the folder; its log is shown when that happens in a panic.
+/// ends it and removes the folder; its log and outcomes are shown when that happens in a panic.
 pub struct Routemesh {
     node: Node,
     folder: TempDir,
@@ -383,7 +383,7 @@ impl Routemesh {
     }
 
     fn sum(&self, wanted: impl Fn(&serde_json::Value) -> bool) -> Result<u64> {
-        let json = self.http("GET", "/v1/outcomes", "")?.json()?;
+        let json = self.outcomes()?;
         let counts = json
             .as_array()
             .with_context(|| format!("no list: {json}"))?;
@@ -419,7 +419,7 @@ impl Routemesh {
 impl Drop for Routemesh {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("{}", self.log_tail());
+            eprintln!("{}\n{}", self.log_tail(), self.outcomes_told());
         }
         if let Some(mut process) = self.process.take()
             && let Err(error) = process.terminate(Duration::from_secs(10))

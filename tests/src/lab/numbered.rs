@@ -1,7 +1,7 @@
 //! Numbered datagrams: which were lost on the way, which came more than once, and where to.
 
 use std::{
-    iter,
+    fmt, iter,
     net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::sys::socket::{setsockopt, sockopt::RcvBufForce};
 
-use super::{Container, Node, is_emulated, traffic::any_of};
+use super::{Container, Node, is_emulated, patient, traffic::any_of};
 use crate::program::stay_on_one_cpu;
 
 /// Datagrams are sent in bursts, with this in between.
@@ -21,7 +21,7 @@ const SIZE: usize = 64;
 /// Bytes that the receiving socket holds, so that a receiver which had no processor for a while
 /// loses nothing.
 const RECEIVE_BUFFER: usize = 64 << 20;
-/// How long after the last datagram another one may come.
+/// How long after the last datagram another one may come; longer in an emulated machine.
 const STRAGGLING: Duration = Duration::from_secs(1);
 
 /// What became of numbered datagrams.
@@ -37,11 +37,17 @@ pub struct Numbered {
     pub turns: Vec<u64>,
     /// For how long they were sent.
     pub elapsed: Duration,
+    bursts: Bursts,
 }
 
 impl Numbered {
     /// `times` are, for each receiver, how often each number arrived there.
-    fn of(sent: u64, elapsed: Duration, times: &[Vec<u8>]) -> Self {
+    fn of(sending: Sending, times: &[Vec<u8>]) -> Self {
+        let Sending {
+            sent,
+            elapsed,
+            bursts,
+        } = sending;
         let (mut lost, mut repeated, mut turns) = (Vec::new(), Vec::new(), Vec::new());
         let mut last = None;
         for number in 0..sent {
@@ -64,6 +70,7 @@ impl Numbered {
             repeated,
             turns,
             elapsed,
+            bursts,
         }
     }
 
@@ -73,22 +80,32 @@ impl Numbered {
         self.sent as f64 / self.elapsed.as_secs_f64()
     }
 
+    /// How long after the sending began the burst did in which this number was sent.
+    #[must_use]
+    pub fn sent_at(&self, number: u64) -> Duration {
+        let bursts = &self.bursts.0;
+        let begun = bursts.partition_point(|(first, _)| *first <= number);
+        bursts[..begun].last().map_or(Duration::ZERO, |(_, at)| *at)
+    }
+
     /// Prints how many there were, and fails when one was lost or came again; also when they were
     /// not sent at `least_rate`, since fewer prove little; of an emulated machine less is asked.
     ///
     /// # Errors
-    /// Just then: with the first numbers that were lost and that came again.
+    /// Just then: with the first numbers that were lost and that came again, and when within the
+    /// sending it was their turn.
     pub fn ensure_all_arrived_once(&self, least_rate: f64) -> Result<()> {
         let Self { sent, .. } = self;
         let least_rate = possible(least_rate);
         println!("{sent} datagrams, {:.0} a second", self.rate());
         ensure!(
             self.lost.is_empty() && self.repeated.is_empty(),
-            "of {sent} datagrams {} were lost, {:?}, and {} came again, {:?}",
+            "of {sent} datagrams, sent in {:.3} s, {} were lost{}, and {} came again{}",
+            self.elapsed.as_secs_f64(),
             self.lost.len(),
-            first(&self.lost),
+            self.first(&self.lost),
             self.repeated.len(),
-            first(&self.repeated)
+            self.first(&self.repeated)
         );
         ensure!(
             self.rate() > least_rate,
@@ -97,11 +114,35 @@ impl Numbered {
         );
         Ok(())
     }
+
+    /// As many of the numbers as one can read, and when the first of them was sent.
+    fn first(&self, numbers: &[u64]) -> String {
+        let few = &numbers[..numbers.len().min(20)];
+        few.first().map_or_else(String::new, |first| {
+            let at = self.sent_at(*first).as_secs_f64();
+            format!(", {few:?}, the first sent at {at:.3} s")
+        })
+    }
 }
 
-/// As many of the numbers as one can read.
-fn first(numbers: &[u64]) -> &[u64] {
-    &numbers[..numbers.len().min(20)]
+/// Numbered datagrams as they were sent.
+struct Sending {
+    /// How many.
+    sent: u64,
+    /// For how long.
+    elapsed: Duration,
+    bursts: Bursts,
+}
+
+/// Of each burst its first number, and how long after the sending began it did.
+#[derive(Clone)]
+struct Bursts(Vec<(u64, Duration)>);
+
+impl fmt::Debug for Bursts {
+    /// There is one for every millisecond.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bursts", self.0.len())
+    }
 }
 
 /// Sends numbered datagrams from one node to another, which has `address`, for as long as
@@ -161,19 +202,19 @@ pub fn udp_numbered_to_any(
         let counting = receivers.iter().map(count).collect::<Vec<_>>();
         let sending = scope.spawn(|| {
             let result = from.enter(|| send(&targets, rate, &done));
-            progress.end(result.as_ref().map_or(0, |(number, _)| *number));
+            progress.end(result.as_ref().map_or(0, |sending| sending.sent));
             result
         });
         let ends = Ends(&done);
         let result = meanwhile();
         drop(ends);
-        let (sent, elapsed) = sending.join().map_err(|_| anyhow!("sender panicked"))??;
+        let sending = sending.join().map_err(|_| anyhow!("sender panicked"))??;
         let times = counting
             .into_iter()
             .map(|counting| counting.join().map_err(|_| anyhow!("counter panicked"))?)
             .collect::<Result<Vec<_>>>()?;
         result?;
-        Ok(Numbered::of(sent, elapsed, &times))
+        Ok(Numbered::of(sending, &times))
     })
     .with_context(|| format!("UDP from {} to {targets:?}", from.name()))
 }
@@ -184,7 +225,7 @@ fn receivers(nodes: &[&Node]) -> Result<(Vec<UdpSocket>, u16)> {
     for node in nodes {
         let socket = node.enter(|| Ok(UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port))?))?;
         setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER).context("enlarge the receive buffer")?;
-        socket.set_read_timeout(Some(STRAGGLING))?;
+        socket.set_read_timeout(Some(patient(STRAGGLING)))?;
         port = socket.local_addr()?.port();
         sockets.push(socket);
     }
@@ -236,9 +277,9 @@ fn possible(rate: f64) -> f64 {
     if is_emulated() { rate / 100.0 } else { rate }
 }
 
-/// Sends until `done`; returns how many. What could not be sent in time is made up for, but not
-/// by longer bursts than two usual ones.
-fn send(targets: &[SocketAddr], rate: u32, done: &AtomicBool) -> Result<(u64, Duration)> {
+/// Sends until `done`. What could not be sent in time is made up for, but not by longer bursts
+/// than two usual ones.
+fn send(targets: &[SocketAddr], rate: u32, done: &AtomicBool) -> Result<Sending> {
     if targets.len() > 1 {
         // On another CPU a datagram would overtake those before it.
         stay_on_one_cpu()?;
@@ -248,9 +289,11 @@ fn send(targets: &[SocketAddr], rate: u32, done: &AtomicBool) -> Result<(u64, Du
     let due = |time: Duration| (rate * time.as_secs_f64()) as u64;
     let mut datagram = [0; SIZE];
     let mut numbers = iter::zip(0_u64.., sockets.iter().cycle());
-    let (mut sent, start) = (0, Instant::now());
+    let (mut sent, mut bursts, start) = (0, Vec::new(), Instant::now());
     while !done.load(Ordering::Acquire) {
-        let late = due(start.elapsed()).saturating_sub(sent);
+        let now = start.elapsed();
+        bursts.push((sent, now));
+        let late = due(now).saturating_sub(sent);
         for (number, socket) in numbers.by_ref().take(late.min(due(BURST * 2)) as usize) {
             datagram[..8].copy_from_slice(&number.to_be_bytes());
             socket.send(&datagram).context("send")?;
@@ -260,7 +303,11 @@ fn send(targets: &[SocketAddr], rate: u32, done: &AtomicBool) -> Result<(u64, Du
             thread::sleep(BURST);
         }
     }
-    Ok((sent, start.elapsed()))
+    Ok(Sending {
+        sent,
+        elapsed: start.elapsed(),
+        bursts: Bursts(bursts),
+    })
 }
 
 fn connected(target: &SocketAddr) -> Result<UdpSocket> {
@@ -289,4 +336,27 @@ fn count(socket: &UdpSocket, progress: &Progress) -> Result<Vec<u8>> {
         progress.arrived.fetch_add(1, Ordering::AcqRel);
     }
     Ok(times)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_tells_when_the_first_of_the_lost_was_sent() {
+        let at = Duration::from_millis;
+        let sending = Sending {
+            sent: 6,
+            elapsed: at(2000),
+            // Nothing was due in the second.
+            bursts: Bursts(vec![(0, at(0)), (2, at(1)), (2, at(1500)), (5, at(1501))]),
+        };
+        let numbered = Numbered::of(sending, &[vec![1, 1, 1, 0, 0, 1]]);
+        let failure = numbered.ensure_all_arrived_once(0.0).unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            "of 6 datagrams, sent in 2.000 s, 2 were lost, [3, 4], the first sent at 1.500 s, \
+             and 0 came again"
+        );
+    }
 }

@@ -64,6 +64,26 @@ impl Routemesh {
     pub fn outcomes(&self) -> Result<Value> {
         self.http("GET", "/v1/outcomes", "")?.json()
     }
+
+    /// The outcomes that there were, or why they are not known: where hosts along a way count
+    /// differently, there a packet was lost.
+    pub(super) fn outcomes_told(&self) -> String {
+        let counts = self.outcomes().map(|outcomes| lines(&outcomes));
+        let told = counts.unwrap_or_else(|error| format!("not known: {error:#}"));
+        format!("outcomes of routemesh on {}:\n{told}", self.node().name())
+    }
+}
+
+/// Those of these [`Routemesh::outcomes`] that are not zero, a line each.
+fn lines(outcomes: &Value) -> String {
+    let counts = outcomes.as_array().into_iter().flatten();
+    let lines = counts.filter_map(|count| {
+        let packets = count["packets"].as_u64().filter(|packets| *packets > 0)?;
+        let [interface, hook, outcome] =
+            ["interface", "hook", "outcome"].map(|key| count[key].as_str().unwrap_or("?"));
+        Some(format!("{interface} {hook} {outcome} {packets}"))
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Packets of these [`Routemesh::outcomes`] that ended in a wanted verdict at a hook of an
@@ -79,4 +99,21 @@ pub fn ended_at(
         .filter(|count| count["verdict"].as_str().is_some_and(&wanted))
         .filter_map(|count| count["packets"].as_i64())
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_outcomes_that_there_were_are_told() {
+        let count = |hook, packets| {
+            let (interface, outcome) = ("eth0", "routed");
+            json!({ "interface": interface, "hook": hook, "outcome": outcome, "packets": packets })
+        };
+        let outcomes = json!([count("xdp", 7), count("tc", 0_u64)]);
+        assert_eq!(lines(&outcomes), "eth0 xdp routed 7");
+    }
 }

@@ -44,7 +44,7 @@ impl Record {
     pub(crate) fn about(&self, numbered: &Numbered, start: Duration) -> String {
         let numbers = numbered.lost.iter().chain(&numbered.repeated).take(TOLD);
         let told = numbers.map(|number| {
-            let at = start + Duration::from_secs_f64(*number as f64 / numbered.rate());
+            let at = start + numbered.sent_at(*number);
             let near = |time: &Duration| time.abs_diff(at) < NEAR;
             let lines = self.lines.iter().filter(|(time, _)| near(time));
             let lines: Vec<_> = lines.map(line).collect();
