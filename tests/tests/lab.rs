@@ -5,7 +5,7 @@ use std::{fs, net::IpAddr, path::Path, time::Duration};
 use routemesh_tests::{
     lab::{
         Capture, Echo, Lab, Pair, Ping, flowtable, lack_of_flowtables, offloaded, received,
-        tcp_for, tcp_stream, udp_echo,
+        relayed, tcp_for, tcp_stream, udp_echo,
     },
     packet::ETHERTYPE_IPV4,
 };
@@ -76,6 +76,44 @@ fn a_flowtable_takes_what_the_kernel_would_have_routed() {
             "{offloaded} of {came}"
         );
     }
+}
+
+#[test]
+fn a_relay_carries_frames_as_they_are() {
+    let pair = Pair::relayed().unwrap();
+    let (a, b) = (&pair.a.container, &pair.b.container);
+    let carried = || {
+        let sent = relayed(&pair.a.host, &a.port()).unwrap();
+        (sent, relayed(&pair.b.host, "eth0").unwrap())
+    };
+    for address in [b.v4(), b.v6()] {
+        let before = carried();
+        tcp_stream(a, b, address, 8 * MIB).unwrap();
+        let after = carried();
+        let (sent, got) = (after.0 - before.0, after.1 - before.1);
+        // No segment has more than 1448 bytes.
+        assert!(sent.min(got) > 8 * MIB / 1448, "{sent} sent, {got} got");
+    }
+    let capture = Capture::start(b).unwrap();
+    Ping::default().run(a, b.v4()).unwrap();
+    let request = capture
+        .wait_for(Duration::from_secs(2), |frame| is_ipv4_from(frame, a.v4()))
+        .unwrap();
+    assert_eq!(request[14 + 8], 64, "no router counted down");
+    assert_eq!(request[6..12], a.mac("eth0").unwrap(), "from the container");
+}
+
+#[test]
+fn without_a_relays_filter_nothing_gets_through() {
+    let pair = Pair::relayed().unwrap();
+    let b = &pair.b.host;
+    b.run(["tc", "filter", "del", "dev", "eth0", "ingress"])
+        .unwrap();
+    let address = pair.b.container.v4();
+    let report = Ping::default().report(&pair.a.container, address).unwrap();
+    assert!(report.contains(" 0 received"), "{report}");
+    let error = relayed(b, "eth0").unwrap_err().to_string();
+    assert!(error.contains("no relay at eth0"), "{error}");
 }
 
 #[test]

@@ -114,12 +114,13 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::column;
 
     #[test]
     fn the_longest_interval_ends_where_the_longest_bar_may() {
         let columns: [(_, &[f64]); 2] = [
-            ("bare cable", &[300.0, 500.0]),
-            ("routemesh tc", &[250.0, 250.0]),
+            (column::CABLE, &[300.0, 500.0]),
+            (column::TC, &[250.0, 250.0]),
         ];
         let svg = svg(&Report::of("udp", &columns));
         assert!(svg.contains("64 bytes &amp; more"));
@@ -128,5 +129,11 @@ mod tests {
             svg.contains("class=\"ours\" x=\"250\" y=\"56\" width=\"210.0\""),
             "{svg}"
         );
+    }
+
+    #[test]
+    fn a_relay_is_drawn_as_a_limit() {
+        assert_eq!(class(column::RELAY), class(column::CABLE));
+        assert_ne!(class(column::RELAY), class(column::KERNEL));
     }
 }

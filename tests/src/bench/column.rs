@@ -1,6 +1,7 @@
 //! The columns' names, by which goals know them.
 
 pub(crate) const CABLE: &str = "bare cable";
+pub(crate) const RELAY: &str = "bare mirred relay";
 pub(crate) const REDIRECT: &str = "bare devmap redirect";
 pub(crate) const KERNEL: &str = "kernel";
 pub(crate) const IPTABLES: &str = "kernel + Docker's iptables";

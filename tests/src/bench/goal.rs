@@ -73,11 +73,11 @@ const fn figure(comparison: &'static str, column: &'static str, bound: Bound) ->
 }
 
 const CONTAINERS_TOO: &str = "\
-    between containers there are two veth pairs more than on the cable. A relay that looks nothing up \
-    and changes nothing (`tc` with `mirred` at the four hooks) was itself at 0.94 of a cable, in six \
-    turns of iperf3 from 0.93 to 0.97, on 6.18. With both ends at real-time priority, on processors \
-    that other work kept from halting, routemesh itself was at 0.96 in the median of twelve turns, \
-    over IPv4 and over IPv6: what is missed beyond that is likely in how idle processors wake.";
+    between containers there are two veth pairs more than on the cable, which every packet and every \
+    acknowledgement crosses. What these take, with nothing looked up or changed, is what `bare mirred \
+    relay` lacks of the cable. It is not how idle processors wake: on an idle machine routemesh was at \
+    0.95 of a cable with processors that slept, and at 0.94 with all of them kept awake by spinning \
+    threads (twelve turns of iperf3 each; the former from 0.89 to 1.00).";
 const THE_CABLE_IS_BELOW: &str = "\
     a stream has few packets, of 64 KiB, and most of what they take is copying. Where the bare cable \
     is itself below the goal, no forwarder can be above it.";

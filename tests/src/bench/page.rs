@@ -207,8 +207,9 @@ mod tests {
     use crate::column;
 
     fn page(redirect: f64) -> String {
-        let columns: [(_, &[f64]); 4] = [
+        let columns: [(_, &[f64]); 5] = [
             (column::REDIRECT, &[redirect; 6]),
+            (column::RELAY, &[redirect; 6]),
             (column::KERNEL, &[100.0; 6]),
             (column::OPEN_VSWITCH, &[900.0; 6]),
             (column::XDP, &[600.0; 6]),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::lab::{
     Node, OpenVswitch, PATIENCE, Pair, Ping, Routemesh, Side, accept, docker_rules, eventually,
-    flowtable, forwarded, offloaded, received, refuse_sources, tcp_stream,
+    flowtable, forwarded, offloaded, received, refuse_sources, relayed, tcp_stream,
 };
 
 use crate::column;
@@ -31,6 +31,8 @@ pub(crate) struct Way {
 enum Carrier {
     /// A cable between the two that send and receive: they are the hosts themselves.
     Cable,
+    /// Filters that send every frame on.
+    Relay,
     Kernel,
     /// The kernel's, which comes first.
     Flowtable,
@@ -48,6 +50,11 @@ impl Way {
     /// From host to host, with no container, no bridge and nothing to decide.
     pub(crate) fn cable() -> Result<Self> {
         Self::of(column::CABLE, Pair::cabled()?, Carrier::Cable)
+    }
+
+    /// From container to container, by filters of `tc` that send every frame on as it is.
+    pub(crate) fn relay() -> Result<Self> {
+        Self::of(column::RELAY, Pair::relayed()?, Carrier::Relay)
     }
 
     /// By the kernel's routing, without a rule.
@@ -192,6 +199,10 @@ impl Way {
         let Pair { a, b, .. } = &self.pair;
         let packets = match &self.carrier {
             Carrier::Cable => 0,
+            Carrier::Relay => {
+                let sent = relayed(&a.host, a.network.interface())?;
+                sent.min(relayed(&b.host, "eth0")?)
+            }
             Carrier::Kernel => forwarded(&a.host)?.min(forwarded(&b.host)?),
             Carrier::Flowtable => {
                 let taken = |host| offloaded(host, &INTERFACES);

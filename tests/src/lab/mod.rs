@@ -28,6 +28,7 @@ mod numbered;
 mod openvswitch;
 mod pair;
 mod process;
+mod relay;
 mod tally;
 mod traffic;
 mod wire;
@@ -62,6 +63,7 @@ pub use numbered::{Numbered, udp_numbered, udp_numbered_both_ways, udp_numbered_
 pub use openvswitch::OpenVswitch;
 pub use pair::{Pair, Segments, Side};
 pub use process::{Process, run};
+pub use relay::{relay, relayed};
 pub use tally::{ended_at, forwarded, received, settled};
 pub use traffic::{
     Echo, Ping, Transfer, tcp_flows, tcp_for, tcp_stream, tcp_watched, udp_echo, udp_for,

@@ -4,7 +4,7 @@ use std::{fmt::Write, net::IpAddr};
 
 use anyhow::Result;
 
-use super::{Container, Host, Lab, Network, Node, Routemesh, Wire};
+use super::{Container, Host, Lab, Network, Node, Routemesh, Wire, relay};
 
 /// Two hosts, A and B, and what is on them.
 pub struct Pair {
@@ -57,12 +57,24 @@ impl Pair {
     /// # Errors
     /// When the kernel refuses.
     pub fn cabled() -> Result<Self> {
-        let lab = Lab::new()?;
-        let (a, b) = (lab.unplugged_host("a")?, lab.unplugged_host("b")?);
-        lab.wire().cable([&a, &b], "eth0")?;
+        let (lab, a, b) = cabled_hosts()?;
         Ok(Self {
             a: Side::new(a, 100)?,
             b: Side::new(b, 200)?,
+            lab,
+        })
+    }
+
+    /// The same with the containers of both hosts in one subnet and no bridge, where all frames
+    /// between a container and the cable are relayed as they are.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn relayed() -> Result<Self> {
+        let (lab, a, b) = cabled_hosts()?;
+        Ok(Self {
+            a: Side::relayed(a)?,
+            b: Side::relayed(b)?,
             lab,
         })
     }
@@ -108,6 +120,22 @@ impl Side {
         Ok(Self {
             container,
             network,
+            host,
+        })
+    }
+
+    /// A host whose container is at the other end of a veth pair, and in `10.100.0.0/24` and
+    /// `fd00:10:100::/64` like that of any other such host.
+    fn relayed(host: Host) -> Result<Self> {
+        // The host's end has the address before the container's.
+        let number = 2 * host.number();
+        let v4 = format!("10.100.0.{number}/24");
+        let v6 = format!("fd00:10:100::{number}/64");
+        let container = host.ptp("veth0", &v4, Some(&v6))?;
+        relay(host.node(), ["veth0", "eth0"])?;
+        Ok(Self {
+            network: container.network().clone(),
+            container,
             host,
         })
     }
@@ -190,4 +218,12 @@ impl Side {
             self.host.name()
         )
     }
+}
+
+/// Hosts A and B with a cable between them.
+fn cabled_hosts() -> Result<(Lab, Host, Host)> {
+    let lab = Lab::new()?;
+    let (a, b) = (lab.unplugged_host("a")?, lab.unplugged_host("b")?);
+    lab.wire().cable([&a, &b], "eth0")?;
+    Ok((lab, a, b))
 }
