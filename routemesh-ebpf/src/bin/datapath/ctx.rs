@@ -32,8 +32,8 @@ const PACKET_HOST: u32 = 0;
 const TC_ACT_REDIRECT: i64 = 7;
 /// `BPF_F_INGRESS`.
 const INGRESS: u64 = 1;
-/// What parsing and forwarding look at: Ethernet, IPv6, and the start of TCP.
-const HEADERS: u32 = (ETH_LEN + IPV6_LEN + 20) as u32;
+/// Behind the IP header, what parsing and forwarding look at: the start of TCP.
+const TRANSPORT: usize = 20;
 /// `BPF_ADJ_ROOM_NET`: room is made behind the IP header.
 const ADJ_ROOM_NET: u32 = 0;
 /// `BPF_ADJ_ROOM_MAC`: room is made behind the Ethernet header.
@@ -149,9 +149,19 @@ impl Tc {
     }
 
     /// Brings the headers into the piece that programs can read, where they are not.
+    ///
+    /// No more than there are: the data of a TCP stream begins right behind them, and pulling a byte
+    /// of it makes the kernel copy the head and hold each page anew.
     #[inline(always)]
     pub(crate) fn pull_headers(&mut self) {
-        self.pull(HEADERS);
+        // SAFETY: as in `ifindex`.
+        let protocol = unsafe { (*self.0.skb.skb).protocol };
+        let ip = if protocol == u32::from(u16::from_ne_bytes(EtherType::IPV4.0)) {
+            IPV4_LEN
+        } else {
+            IPV6_LEN
+        };
+        self.pull((ETH_LEN + ip + TRANSPORT) as u32);
     }
 
     #[inline(always)]
