@@ -11,7 +11,7 @@ use routemesh_common::{Family, Outcome};
 use routemesh_ebpf::{
     packet::{Packet, Resize},
     tunnel::Room,
-    wire::ETH_LEN,
+    wire::{ETH_LEN, EtherType, IPV4_LEN, IPV6_LEN},
 };
 
 /// Bytes of both MACs of a frame.
@@ -50,10 +50,16 @@ impl Frame {
         frame
     }
 
-    /// The frame with only the first `head` bytes in reach, as at tc.
-    pub(crate) fn headed(bytes: &[u8], head: usize) -> Self {
+    /// The frame with no more in reach than tc brings into one piece before it looks
+    /// (`pull_headers` of the programs).
+    pub(crate) fn at_tc(bytes: &[u8]) -> Self {
+        let ip = if bytes.get(MACS..ETH_LEN) == Some(&EtherType::IPV4.0) {
+            IPV4_LEN
+        } else {
+            IPV6_LEN
+        };
         Self {
-            head,
+            head: ETH_LEN + ip + 20,
             ..Self::whole(bytes)
         }
     }
@@ -208,10 +214,15 @@ mod tests {
 
     #[test]
     fn what_is_not_in_reach_is_reached_for() {
-        let mut frame = Frame::headed(&[7; 40], 20);
-        assert!(frame.header::<u8>(20).is_err());
-        frame.reach(21);
-        assert!(frame.header::<u8>(20).is_ok());
-        assert!(frame.header::<u8>(21).is_err());
+        let mut bytes = [0; 90];
+        for (ether_type, head) in [(EtherType::IPV4, 54), (EtherType::IPV6, 74)] {
+            bytes[MACS..ETH_LEN].copy_from_slice(&ether_type.0);
+            let mut frame = Frame::at_tc(&bytes);
+            assert!(frame.header::<u8>(head - 1).is_ok());
+            assert!(frame.header::<u8>(head).is_err());
+            frame.reach(head + 1);
+            assert!(frame.header::<u8>(head).is_ok());
+            assert!(frame.header::<u8>(head + 1).is_err());
+        }
     }
 }

@@ -12,7 +12,7 @@ use routemesh_tests::packet::ErrorReply;
 
 use crate::{
     frame::{Frame, LARGEST},
-    parse::{HEAD, read},
+    parse::read,
 };
 
 const FROM_V4: Ipv4Addr = Ipv4Addr::new(10, 100, 0, 1);
@@ -33,10 +33,7 @@ pub fn run(data: &[u8]) {
     let may = icmp::may_complain(&Frame::whole(bytes), &datagram);
     if datagram.family() == Family::V4 {
         // IPv6's may be behind headers that lie outside of what tc reads.
-        assert_eq!(
-            may,
-            icmp::may_complain(&Frame::headed(bytes, HEAD), &datagram)
-        );
+        assert_eq!(may, icmp::may_complain(&Frame::at_tc(bytes), &datagram));
     }
     if is_error(&bytes[ETH_LEN..]) || datagram.later_fragment() {
         assert_eq!(may, Err(Outcome::ErrorSuppressed));

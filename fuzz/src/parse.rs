@@ -11,9 +11,6 @@ use routemesh_tests::packet::{expected_forward, internet_checksum};
 
 use crate::frame::{Frame, LARGEST};
 
-/// Bytes that tc has in one piece before it looks (`HEADERS` of the programs).
-pub(crate) const HEAD: usize = ETH_LEN + 40 + 20;
-
 /// Reads the frame behind the first two bytes, which are the segments' size.
 ///
 /// # Panics
@@ -25,7 +22,7 @@ pub fn run(data: &[u8]) {
     let bytes = &bytes[..bytes.len().min(LARGEST)];
     let frame = Frame::whole(bytes);
     let read = read(&frame);
-    assert_eq!(read, self::read(&Frame::headed(bytes, HEAD)), "at tc");
+    assert_eq!(read, self::read(&Frame::at_tc(bytes)), "at tc");
     let Ok(datagram) = read else { return };
     says(bytes, &datagram);
     padding_is_no_part(bytes, &datagram);

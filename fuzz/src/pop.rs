@@ -10,7 +10,7 @@ use routemesh_tests::packet::internet_checksum;
 
 use crate::{
     frame::{Frame, LARGEST},
-    parse::{HEAD, read},
+    parse::read,
 };
 
 /// Takes the tunnel off the frame behind the first byte, whose bits say what this host expects.
@@ -31,7 +31,7 @@ pub fn run(data: &[u8]) {
         network: bits & 4 != 0,
     };
     let whole = pop(Frame::whole(bytes), &outer, &settings, believed);
-    let headed = pop(Frame::headed(bytes, HEAD), &outer, &settings, believed);
+    let headed = pop(Frame::at_tc(bytes), &outer, &settings, believed);
     assert_eq!(seen(&whole), seen(&headed), "at tc");
     let Ok(Some(popped)) = whole else { return };
     assert!(believed.peer, "only a peer's");
