@@ -7,7 +7,7 @@ use crate::{
     checksum::replaced,
     packet::{Packet, Resize},
     parse::{self, Datagram},
-    wire::{Address, ETH_LEN, Eth, EtherType, IPV6_LEN, IpProto, Ipv4Hdr, Ipv6Hdr, Udp},
+    wire::{Address, ETH_LEN, Eth, EtherType, IpProto, Ipv4Hdr, Ipv6Hdr, Udp},
 };
 
 // Of the first word of VXLAN and Geneve. The second has the VNI, above eight bits.
@@ -25,9 +25,11 @@ const GRE_UNKNOWN: u8 = 0xdc;
 const GRE_KEY: u8 = 0x20;
 const GRE_VERSION: u8 = 0x07;
 
-/// Bytes of shim, inner Ethernet header, inner IP header and the start of TCP, at most and
-/// without options of Geneve's.
-const INSIDE: usize = 8 + 8 + ETH_LEN + IPV6_LEN + 20;
+/// Bytes of shim and inner Ethernet header, at most and without options of Geneve's.
+const SHIM: usize = 8 + 8 + ETH_LEN;
+/// Behind the inner IP header, what is looked at: the start of TCP. No more is reached for, since the
+/// data of a stream begins right behind: pulling a byte of it makes the kernel copy the packet's head.
+const TRANSPORT: usize = 20;
 
 /// A tunnel packet of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +113,7 @@ fn opened(
     known: (&TunnelSettings, impl Fn(NetworkId) -> bool),
 ) -> Result<Arrival, Outcome> {
     let at = ETH_LEN + ip_length(outer.family());
-    packet.reach(at + INSIDE);
+    packet.reach(at + SHIM);
     let shim = match outer.proto() {
         IpProto::UDP => udp_shim(packet, at, outer, known)?,
         IpProto::GRE => gre(packet, at, known)?,
@@ -120,6 +122,7 @@ fn opened(
     };
     let inner = family(shim.holds)?;
     let at = at + shim.length as usize;
+    packet.reach(at + ip_length(inner) + TRANSPORT);
     let source = if inner == Family::V4 {
         Address::v4(packet.header::<Ipv4Hdr>(at)?.src_addr)
     } else {
@@ -204,7 +207,7 @@ fn udp_shim(
     }
     let shim = 8 + 8 + options;
     if options > 0 {
-        packet.reach(at + INSIDE + options as usize);
+        packet.reach(at + SHIM + options as usize);
     }
     Ok(Shim {
         length: shim + ETH_LEN as u32,
