@@ -8,12 +8,16 @@ use clap::Args;
 use crate::{
     packages,
     process::{need_root, replaced_by},
-    release, setup,
+    release, setup, vm,
 };
 
 /// How to measure.
 #[derive(Args)]
 pub(crate) struct Options {
+    /// Measure on one of Debian's kernels, as 6.1, in an emulated machine: what this one's kernel does
+    /// not have, beside the rest; an instruction there takes as long as twenty
+    #[arg(long, value_name = "VERSION")]
+    kernel: Option<String>,
     /// What the benchmark is told, as `--quick`; see `cargo xtask bench -- --help`
     #[arg(
         value_name = "OPTION",
@@ -28,5 +32,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     packages::need(&[packages::LAB, packages::BENCH].concat())?;
     setup::run()?;
     let program = release::build(&["routemesh", "routemesh-tests"])?.join("routemesh-bench");
-    replaced_by(Command::new(program).args(&options.arguments))
+    match &options.kernel {
+        Some(version) => vm::run(version, &program, &options.arguments),
+        None => replaced_by(Command::new(program).args(&options.arguments)),
+    }
 }

@@ -47,6 +47,7 @@ cargo xtask bench                         # 30 minutes, on a machine that does n
 cargo xtask bench --quick                 # 3 minutes
 cargo xtask bench --rows 1,3 --json before.json
 cargo xtask bench --rows 1,3 --compare before.json
+cargo xtask bench --kernel 6.1 --rows 1   # another kernel, on emulated processors
 ```
 
 Figures of two machines are refused to be compared: the JSON holds the processor, its cores and the

@@ -35,6 +35,11 @@ const MODULES: &[&str] = &[
     "ip6_tunnel",
     "nft_flow_offload",
     "nf_flow_table_inet",
+    "nft_compat",
+    "nft_chain_nat",
+    "xt_addrtype",
+    "xt_conntrack",
+    "xt_MASQUERADE",
 ];
 
 /// How long a guest may take, in seconds.

@@ -1,4 +1,4 @@
-//! The tests on other kernels: Debian's packaged ones, in emulated machines.
+//! The tests and the benchmark on other kernels: Debian's packaged ones, in emulated machines.
 
 mod guest;
 mod initrd;
@@ -8,6 +8,7 @@ mod left_out;
 use std::{
     fmt::Write as _,
     io::{IsTerminal as _, stdout},
+    path::Path,
     time::Instant,
 };
 
@@ -86,6 +87,34 @@ pub(crate) fn test(kernels: &[String], runs: &[Run]) -> Result<Tally> {
         tally += on(version, &script).with_context(|| format!("kernel {version}"))?;
     }
     Ok(tally)
+}
+
+/// Runs a program on one kernel. Its output is shown as it comes; files that it writes are gone with
+/// the machine.
+///
+/// # Errors
+///
+/// If the kernel cannot be had or does not boot, or the program fails or does not end in time.
+pub(crate) fn run(version: &str, program: &Path, arguments: &[String]) -> Result<()> {
+    packages::need(packages::VM)?;
+    let kernel = Kernel::of(version)?;
+    let scratch = target()?.join("vm").join(version);
+    let mut words = quoted(&program.display().to_string());
+    for argument in arguments {
+        let _ = write!(words, " {}", quoted(argument));
+    }
+    // The serial line is a terminal, where a program would show how far it has come.
+    let script = format!(
+        "export {EMULATED}=1\n{words} 2>/run/errors\nended=$?\ncat /run/errors\nexit $ended\n"
+    );
+    let end = guest::run(&kernel, &script, &scratch, |line| println!("{line}"))?;
+    ensure!(
+        end == End::Success,
+        "{} failed on kernel {}",
+        program.display(),
+        kernel.release
+    );
+    Ok(())
 }
 
 fn on(version: &str, script: &str) -> Result<Tally> {
