@@ -289,6 +289,7 @@ fn send(targets: &[SocketAddr], rate: u32, done: &AtomicBool) -> Result<Sending>
     let sockets = targets.iter().map(connected).collect::<Result<Vec<_>>>()?;
     let rate = possible(rate.into());
     let due = |time: Duration| (rate * time.as_secs_f64()) as u64;
+    let burst = due(BURST * 2).max(1);
     let mut datagram = [0; SIZE];
     let mut numbers = iter::zip(0_u64.., sockets.iter().cycle());
     let (mut sent, mut bursts, start) = (0, Vec::new(), Instant::now());
@@ -296,12 +297,12 @@ fn send(targets: &[SocketAddr], rate: u32, done: &AtomicBool) -> Result<Sending>
         let now = start.elapsed();
         bursts.push((sent, now));
         let late = due(now).saturating_sub(sent);
-        for (number, socket) in numbers.by_ref().take(late.min(due(BURST * 2)) as usize) {
+        for (number, socket) in numbers.by_ref().take(late.min(burst) as usize) {
             datagram[..8].copy_from_slice(&number.to_be_bytes());
             socket.send(&datagram).context("send")?;
             sent = number + 1;
         }
-        if late <= due(BURST * 2) {
+        if late <= burst {
             thread::sleep(BURST);
         }
     }
@@ -360,5 +361,23 @@ mod tests {
             "of 6 datagrams, sent in 2.000 s, 2 were lost, [3, 4], the first sent at 1.500 s, \
              and 0 came again"
         );
+    }
+
+    #[test]
+    fn fewer_than_one_a_burst_are_sent_too() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (target, done) = (receiver.local_addr().unwrap(), AtomicBool::new(false));
+        let arrives = || {
+            receiver.set_read_timeout(Some(patient(Duration::from_secs(10))))?;
+            receiver.recv(&mut [0; SIZE])
+        };
+        let (sending, arrived) = thread::scope(|scope| {
+            let sending = scope.spawn(|| send(&[target], 100, &done));
+            let arrived = arrives();
+            done.store(true, Ordering::Release);
+            (sending.join().unwrap().unwrap(), arrived)
+        });
+        assert_eq!(arrived.unwrap(), SIZE);
+        assert!(sending.sent > 0);
     }
 }
