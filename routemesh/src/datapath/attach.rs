@@ -1,26 +1,20 @@
 //! Attaching the programs to interfaces.
 
-use std::{
-    io,
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{io, path::Path};
 
 use anyhow::{Context as _, Result, anyhow};
 use aya::{
     Ebpf,
-    programs::{
-        Program, ProgramError, SchedClassifier, TcAttachType, Xdp, XdpMode,
-        links::{FdLink, LinkError, PinnedLink},
-        xdp::XdpLinkId,
-    },
+    programs::{Program, ProgramError, SchedClassifier, TcAttachType, Xdp, XdpMode},
     util::KernelVersion,
 };
 use nix::libc;
 use routemesh_common::programs;
 
-use super::{Datapath, clsact};
+use super::{
+    Datapath, clsact,
+    link::{keep, pinned},
+};
 
 /// A place on an interface where a program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,32 +90,23 @@ impl Datapath {
             Hook::Tc => self.attach_clsact(name, &pin),
             // A device has XDP in one mode only: what another run left in the other must go.
             Hook::Xdp => {
-                let bound = self.let_go(Hook::XdpGeneric, ifindex)?;
-                self.attach_xdp(ifindex, XdpMode::Driver, &pin, bound)
+                self.detach(Hook::XdpGeneric, ifindex)?;
+                self.attach_xdp(ifindex, XdpMode::Driver, &pin)
             }
             Hook::XdpGeneric => {
-                let bound = self.let_go(Hook::Xdp, ifindex)?;
-                self.attach_xdp(ifindex, XdpMode::Skb, &pin, bound)
+                self.detach(Hook::Xdp, ifindex)?;
+                self.attach_xdp(ifindex, XdpMode::Skb, &pin)
             }
         }
     }
 
-    /// Detaches from an interface; one that is gone has nothing attached.
+    /// Detaches from an interface: no packet that comes in later is seen by the program. One that
+    /// is gone has nothing attached.
     ///
     /// # Errors
     /// Why the kernel refused.
     pub fn detach(&mut self, hook: Hook, ifindex: u32) -> Result<()> {
         super::detach::one(ifindex, &self.pins.link(hook, ifindex))
-    }
-
-    /// Detaches from the hook, if there is anything; tells for how long the kernel may need to
-    /// do so, which it does in a worker of its own (`bpf_link_put`).
-    fn let_go(&mut self, hook: Hook, ifindex: u32) -> Result<Duration> {
-        if !self.pins.link(hook, ifindex).exists() {
-            return Ok(Duration::ZERO);
-        }
-        self.detach(hook, ifindex)?;
-        Ok(Duration::from_secs(2))
     }
 
     /// The links that are pinned, by this process or one before it.
@@ -174,17 +159,11 @@ impl Datapath {
         }
     }
 
-    fn attach_xdp(
-        &mut self,
-        ifindex: u32,
-        mode: XdpMode,
-        pin: &Path,
-        bound: Duration,
-    ) -> Result<Attached> {
+    fn attach_xdp(&mut self, ifindex: u32, mode: XdpMode, pin: &Path) -> Result<Attached> {
         let program: &mut Xdp = typed(&mut self.ebpf, programs::XDP)?;
         let link = match pinned(pin)? {
             Some(old) => program.attach_to_link(old.try_into().context("take over its link")?)?,
-            None => attach_anew(program, ifindex, mode, bound).map_err(explain)?,
+            None => program.attach_to_if_index(ifindex, mode).map_err(explain)?,
         };
         keep(program.take_link(link)?.try_into()?, pin)?;
         Ok(if mode == XdpMode::Skb {
@@ -204,48 +183,6 @@ where
         .with_context(|| format!("the object has no program {name}"))?
         .try_into()
         .with_context(|| format!("program {name} has another type than this build expects"))
-}
-
-/// Attaches, at most `bound` later where the other mode is still in the way.
-fn attach_anew(
-    program: &mut Xdp,
-    ifindex: u32,
-    mode: XdpMode,
-    bound: Duration,
-) -> Result<XdpLinkId, ProgramError> {
-    let start = Instant::now();
-    loop {
-        match program.attach_to_if_index(ifindex, mode) {
-            Err(ProgramError::SyscallError(refused))
-                if refused.io_error.raw_os_error() == Some(libc::EEXIST)
-                    && start.elapsed() < bound =>
-            {
-                thread::sleep(Duration::from_millis(1));
-            }
-            result => return result,
-        }
-    }
-}
-
-fn pinned(pin: &Path) -> Result<Option<FdLink>> {
-    match PinnedLink::from_pin(pin) {
-        Ok(link) => Ok(Some(link.into())),
-        Err(LinkError::SyscallError(error))
-            if error.io_error.kind() == std::io::ErrorKind::NotFound =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error).with_context(|| format!("open {}", pin.display())),
-    }
-}
-
-/// Pins the link where it is not pinned yet; either way it stays when this process ends.
-fn keep(link: FdLink, pin: &Path) -> Result<()> {
-    if !pin.exists() {
-        link.pin(pin)
-            .with_context(|| format!("pin {}", pin.display()))?;
-    }
-    Ok(())
 }
 
 /// Whether tc takes links. (aya goes by the kernel's version too.)

@@ -1,12 +1,12 @@
 //! Taking everything of ours out of the kernel, with no daemon, no configuration and no maps.
 
-use std::{fs, io, path::Path};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use nix::net::if_::if_nameindex;
 use routemesh_common::programs;
 
-use super::{attach::has_tcx, clsact, pins::Pins};
+use super::{attach::has_tcx, clsact, link, pins::Pins};
 
 /// What was taken out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub fn detach_all(directory: &Path) -> Result<Detached> {
     for program in programs::SOCKETS {
         let pin = pins.socket(program);
         detached.programs += usize::from(pin.exists());
-        failed = failed.and(remove(&pin));
+        failed = failed.and(link::detach(&pin));
     }
     if !has_tcx() {
         for interface in &if_nameindex().context("list interfaces")? {
@@ -53,21 +53,13 @@ pub(super) fn one(ifindex: u32, pin: &Path) -> Result<()> {
     if pin.is_dir() {
         return clsact::detach(ifindex, pin);
     }
-    remove(pin)
-}
-
-/// Removes a pin, where there is one.
-pub(super) fn remove(pin: &Path) -> Result<()> {
-    match fs::remove_file(pin) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("remove {}", pin.display()))
-        }
-        _ => Ok(()),
-    }
+    link::detach(pin)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -16,6 +16,7 @@ mod detach;
 mod grace;
 mod index;
 mod interfaces;
+mod link;
 mod load;
 mod log;
 mod mapping;

@@ -19,7 +19,7 @@ use nix::{
 };
 use routemesh_common::programs;
 
-use super::{Datapath, attach, detach::remove};
+use super::{Datapath, attach, link};
 
 impl Datapath {
     /// Attaches the guard, or puts this one in the place of an earlier daemon's.
@@ -40,12 +40,10 @@ impl Datapath {
         let program = self.load_socket_program(name)?;
         // A link takes others beside it, and it takes no flags.
         let id = program.attach(root, CgroupAttachMode::Single)?;
-        let link: FdLink = program.take_link(id)?.try_into()?;
+        let attached: FdLink = program.take_link(id)?.try_into()?;
         let pin = self.pins.socket(name);
-        remove(&pin)?;
-        link.pin(&pin)
-            .with_context(|| format!("pin {}", pin.display()))?;
-        Ok(())
+        link::detach(&pin)?;
+        link::keep(attached, &pin)
     }
 
     /// Has the kernel verify one of them, where it has not yet.
@@ -67,7 +65,7 @@ impl Datapath {
     pub fn release_sockets(&mut self) -> Result<()> {
         programs::SOCKETS
             .iter()
-            .try_for_each(|name| remove(&self.pins.socket(name)))
+            .try_for_each(|name| link::detach(&self.pins.socket(name)))
     }
 }
 

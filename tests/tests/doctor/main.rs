@@ -6,7 +6,8 @@ mod paths;
 
 use std::process::Output;
 
-use routemesh_tests::lab::{Container, Host, Lab, Pair, Routemesh};
+use anyhow::ensure;
+use routemesh_tests::lab::{Container, Host, Lab, PATIENCE, Pair, Routemesh, eventually};
 use serde_json::Value;
 
 #[test]
@@ -87,6 +88,18 @@ impl Patient {
         let found = self.check(check);
         assert_eq!(found["findings"], Value::Array(Vec::new()), "{found}");
         assert!(found["unknown"].is_null(), "{found}");
+    }
+
+    /// Becomes content once what this process had open is closed: a process that another test forks
+    /// at that moment has it too, until it executes something.
+    fn recovers(&self, check: &str) {
+        let recovered = eventually("the doctor to be content", PATIENCE, || {
+            let findings = self.findings(check);
+            ensure!(findings.is_empty(), "{findings:?}");
+            Ok(())
+        });
+        recovered.unwrap();
+        self.is_content(check);
     }
 
     /// Something is found, its command is run, and then it is not found any more.

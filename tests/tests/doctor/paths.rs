@@ -86,7 +86,7 @@ fn a_process_on_our_port_is_found() {
     let process = format!("process {} ", std::process::id());
     patient.finds("ports", "warning", &process);
     drop(socket);
-    patient.is_content("ports");
+    patient.recovers("ports");
     // Of a tunnel that is not in use nothing is said.
     let _socket = patient
         .host

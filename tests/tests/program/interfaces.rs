@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-use routemesh::datapath::{Arrival, Decision, Hook};
+use routemesh::{
+    datapath::{Arrival, Decision, Hook, probe::tcx_programs},
+    netlink::devices::{ingress_filters, xdp_programs},
+};
 use routemesh_common::{INTERFACE_SLOTS, Interface};
 use routemesh_tests::{
     packet::HOST_A_MAC,
@@ -54,5 +57,28 @@ fn interfaces_whose_indices_share_a_slot_are_told_apart() {
         assert_eq!(decided(rig, other, OTHER_MAC), Decision::Redirect);
         rig.datapath.remove_interface(other).unwrap();
         assert_eq!(decided(rig, other, OTHER_MAC), Decision::Pass);
+    });
+}
+
+/// Programs, by links and filters, of an interface.
+fn programs_of(ifindex: u32, name: &str) -> usize {
+    let with_xdp = xdp_programs().expect("ask for XDP programs");
+    let xdp = with_xdp.iter().filter(|(index, _)| *index == ifindex);
+    tcx_programs(name).expect("ask for tc programs").len()
+        + ingress_filters(ifindex).expect("ask for filters").len()
+        + xdp.count()
+}
+
+#[test]
+fn what_is_detached_is_off_the_interface_at_once() {
+    in_rig(|rig| {
+        let (ifindex, name) = (Place::Uplink.ifindex(), "eth0");
+        for hook in Hook::ALL {
+            rig.datapath.attach(hook, ifindex, name).unwrap();
+            assert_eq!(programs_of(ifindex, name), 1, "{hook:?}");
+            rig.datapath.detach(hook, ifindex).unwrap();
+            assert_eq!(programs_of(ifindex, name), 0, "{hook:?}");
+            rig.datapath.detach(hook, ifindex).unwrap();
+        }
     });
 }

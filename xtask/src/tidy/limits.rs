@@ -67,6 +67,7 @@ const UNSAFE: &[(&str, &str)] = &[
         "routemesh/src/datapath/grace.rs",
         "waits for an RCU grace period",
     ),
+    ("routemesh/src/datapath/link.rs", "detaches links"),
     (
         "routemesh/src/datapath/log.rs",
         "hands tokio the descriptor of the programs' log",
