@@ -11,7 +11,7 @@ use routemesh_common::{Family, Outcome};
 use routemesh_ebpf::{
     packet::{Packet, Resize},
     tunnel::Room,
-    wire::{ETH_LEN, EtherType, IPV4_LEN, IPV6_LEN},
+    wire::{ETH_LEN, EtherType, looked_at},
 };
 
 /// Bytes of both MACs of a frame.
@@ -53,13 +53,13 @@ impl Frame {
     /// The frame with no more in reach than tc brings into one piece before it looks
     /// (`pull_headers` of the programs).
     pub(crate) fn at_tc(bytes: &[u8]) -> Self {
-        let ip = if bytes.get(MACS..ETH_LEN) == Some(&EtherType::IPV4.0) {
-            IPV4_LEN
+        let family = if bytes.get(MACS..ETH_LEN) == Some(&EtherType::IPV4.0) {
+            Family::V4
         } else {
-            IPV6_LEN
+            Family::V6
         };
         Self {
-            head: ETH_LEN + ip + 20,
+            head: ETH_LEN + looked_at(family),
             ..Self::whole(bytes)
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     checksum::after_ttl_decrement,
     packet::Packet,
     parse::Datagram,
-    wire::{ETH_LEN, Eth, IpProto, Ipv4Hdr, Ipv6Hdr, Mac},
+    wire::{ETH_LEN, Eth, IpProto, Ipv4Hdr, Ipv6Hdr, Mac, ip_length},
 };
 
 /// Takes one from the TTL or hop limit.
@@ -51,11 +51,7 @@ pub fn wire_length(
     if segment == 0 {
         return Ok(datagram.length());
     }
-    let ip_length = if datagram.family() == Family::V4 {
-        size_of::<Ipv4Hdr>()
-    } else {
-        size_of::<Ipv6Hdr>()
-    };
+    let ip_length = ip_length(datagram.family());
     let transport = match datagram.proto() {
         // The data offset, in words, is the upper half of the 13th byte (RFC 9293 §3.1).
         IpProto::TCP => (u32::from(*packet.header::<u8>(ETH_LEN + ip_length + 12)?) >> 4) * 4,

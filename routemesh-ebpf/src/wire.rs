@@ -9,6 +9,7 @@ pub use network_types::{
     icmp::{Icmpv4Hdr, Icmpv6Hdr},
     ip::{Ipv4Hdr, Ipv6Hdr},
 };
+use routemesh_common::Family;
 
 use crate::{
     fragment::SUM_BLOCK,
@@ -253,5 +254,29 @@ pub const ETH_LEN: usize = size_of::<Eth>();
 pub const IPV4_LEN: usize = size_of::<Ipv4Hdr>();
 /// Bytes of an IPv6 header.
 pub const IPV6_LEN: usize = size_of::<Ipv6Hdr>();
+/// Bytes of a TCP header without options (RFC 9293 section 3.1).
+pub const TCP_LEN: usize = 20;
 /// Bytes of an ICMP header, of either family.
 pub const ICMP_LEN: usize = size_of::<Icmpv4Hdr>();
+
+/// Bytes of an IP header of that family without options.
+#[must_use]
+#[inline(always)]
+pub fn ip_length(family: Family) -> usize {
+    if family == Family::V4 {
+        IPV4_LEN
+    } else {
+        IPV6_LEN
+    }
+}
+
+/// Bytes that parsing and forwarding look at from where the IP header of that family begins: it and
+/// the start of TCP.
+///
+/// No more is brought into the piece that programs can read. The data of a TCP stream may begin right
+/// behind, and one byte of it makes the kernel copy the packet's head and hold each page of data anew.
+#[must_use]
+#[inline(always)]
+pub fn looked_at(family: Family) -> usize {
+    ip_length(family) + TCP_LEN
+}

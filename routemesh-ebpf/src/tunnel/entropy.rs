@@ -2,12 +2,11 @@
 
 use routemesh_common::{Family, Outcome};
 
-use super::ip_length;
 use crate::{
     hash::mix,
     packet::Packet,
     parse::Datagram,
-    wire::{ETH_LEN, IpProto, Ipv4Hdr, Ipv6Hdr},
+    wire::{ETH_LEN, IpProto, Ipv4Hdr, Ipv6Hdr, ip_length},
 };
 
 /// The source port for the packet's flow: the same for all of its packets, within the dynamic

@@ -14,7 +14,7 @@ mod tests;
 
 use routemesh_common::{Family, Shim};
 
-use crate::wire::{ETH_LEN, EtherType, IPV4_LEN, IPV6_LEN, IpProto};
+use crate::wire::{ETH_LEN, EtherType, IpProto, ip_length};
 
 pub use entropy::source_port;
 pub use mss::{clamp, opens};
@@ -66,16 +66,6 @@ impl Room {
     #[inline(always)]
     pub fn length(self) -> u32 {
         ip_length(self.outer) as u32 + self.shim
-    }
-}
-
-/// Bytes of an IP header without options.
-#[inline(always)]
-fn ip_length(family: Family) -> usize {
-    if family == Family::V4 {
-        IPV4_LEN
-    } else {
-        IPV6_LEN
     }
 }
 

@@ -3,14 +3,12 @@
 
 use routemesh_common::Outcome;
 
-use super::ip_length;
 use crate::{
     packet::{Packet, Resize},
     parse::Datagram,
-    wire::{ETH_LEN, IpProto},
+    wire::{ETH_LEN, IpProto, TCP_LEN, ip_length},
 };
 
-const TCP_LEN: usize = 20;
 const SYN: u8 = 0x02;
 /// Kinds of option: the end, padding, the largest segment.
 const END: u8 = 0;

@@ -2,12 +2,14 @@
 
 use routemesh_common::{Family, NetworkId, Outcome, TunnelSettings};
 
-use super::{Room, ecn, ether_type, ip_length};
+use super::{Room, ecn, ether_type};
 use crate::{
     checksum::replaced,
     packet::{Packet, Resize},
     parse::{self, Datagram},
-    wire::{Address, ETH_LEN, Eth, EtherType, IpProto, Ipv4Hdr, Ipv6Hdr, Udp},
+    wire::{
+        Address, ETH_LEN, Eth, EtherType, IpProto, Ipv4Hdr, Ipv6Hdr, Udp, ip_length, looked_at,
+    },
 };
 
 // Of the first word of VXLAN and Geneve. The second has the VNI, above eight bits.
@@ -27,9 +29,6 @@ const GRE_VERSION: u8 = 0x07;
 
 /// Bytes of shim and inner Ethernet header, at most and without options of Geneve's.
 const SHIM: usize = 8 + 8 + ETH_LEN;
-/// Behind the inner IP header, what is looked at: the start of TCP. No more is reached for, since the
-/// data of a stream begins right behind: pulling a byte of it makes the kernel copy the packet's head.
-const TRANSPORT: usize = 20;
 
 /// A tunnel packet of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +121,7 @@ fn opened(
     };
     let inner = family(shim.holds)?;
     let at = at + shim.length as usize;
-    packet.reach(at + ip_length(inner) + TRANSPORT);
+    packet.reach(at + looked_at(inner));
     let source = if inner == Family::V4 {
         Address::v4(packet.header::<Ipv4Hdr>(at)?.src_addr)
     } else {

@@ -2,13 +2,14 @@
 
 use routemesh_common::{Family, NextHop, Outcome, Shim};
 
-use super::{Room, ecn, ether_type, ip_length, source_port, sum};
+use super::{Room, ecn, ether_type, source_port, sum};
 use crate::{
     checksum::Sum,
     packet::Resize,
     parse::Datagram,
     wire::{
         Address, ETH_LEN, Eth, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Ipv4Hdr, Ipv6Hdr, Mac, Udp,
+        ip_length,
     },
 };
 

@@ -21,7 +21,9 @@ use routemesh_common::{Family, Outcome};
 use routemesh_ebpf::{
     packet::{Packet, Resize},
     tunnel::Room,
-    wire::{Address, ETH_LEN, Eth, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Mac, Udp, Wire},
+    wire::{
+        Address, ETH_LEN, Eth, EtherType, IPV4_LEN, IPV6_LEN, IpProto, Mac, Udp, Wire, looked_at,
+    },
 };
 
 use crate::room::{FIXED_GSO, Kind, decapsulation, encapsulation};
@@ -32,8 +34,6 @@ const PACKET_HOST: u32 = 0;
 const TC_ACT_REDIRECT: i64 = 7;
 /// `BPF_F_INGRESS`.
 const INGRESS: u64 = 1;
-/// Behind the IP header, what parsing and forwarding look at: the start of TCP.
-const TRANSPORT: usize = 20;
 /// `BPF_ADJ_ROOM_NET`: room is made behind the IP header.
 const ADJ_ROOM_NET: u32 = 0;
 /// `BPF_ADJ_ROOM_MAC`: room is made behind the Ethernet header.
@@ -149,19 +149,16 @@ impl Tc {
     }
 
     /// Brings the headers into the piece that programs can read, where they are not.
-    ///
-    /// No more than there are: the data of a TCP stream begins right behind them, and pulling a byte
-    /// of it makes the kernel copy the head and hold each page anew.
     #[inline(always)]
     pub(crate) fn pull_headers(&mut self) {
         // SAFETY: as in `ifindex`.
         let protocol = unsafe { (*self.0.skb.skb).protocol };
-        let ip = if protocol == u32::from(u16::from_ne_bytes(EtherType::IPV4.0)) {
-            IPV4_LEN
+        let family = if protocol == u32::from(u16::from_ne_bytes(EtherType::IPV4.0)) {
+            Family::V4
         } else {
-            IPV6_LEN
+            Family::V6
         };
-        self.pull((ETH_LEN + ip + TRANSPORT) as u32);
+        self.pull((ETH_LEN + looked_at(family)) as u32);
     }
 
     #[inline(always)]
