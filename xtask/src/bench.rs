@@ -15,7 +15,8 @@ use crate::{
 #[derive(Args)]
 pub(crate) struct Options {
     /// Measure on one of Debian's kernels, as 6.1, in an emulated machine: what this one's kernel does
-    /// not have, beside the rest; an instruction there takes as long as twenty
+    /// not have, beside the rest; an instruction there takes as long as twenty,
+    /// and files that it writes are gone with the machine
     #[arg(long, value_name = "VERSION")]
     kernel: Option<String>,
     /// What the benchmark is told, as `--quick`; see `cargo xtask bench -- --help`

@@ -233,9 +233,21 @@ impl Way {
         let passed = self.passed()?.0 - before.0;
         ensure!(
             passed >= packets,
-            "{packets} packets arrived, but {passed} by the way that is measured"
+            "{packets} packets arrived, but {passed} by the way that is measured{}",
+            self.outcomes_told()
         );
         Ok(())
+    }
+
+    /// How packets ended up to now, on either host, where that is known.
+    fn outcomes_told(&self) -> String {
+        let Carrier::Routemesh(daemons) = &self.carrier else {
+            return String::new();
+        };
+        let told = daemons
+            .iter()
+            .map(|daemon| format!("\n{}", daemon.outcomes_told()));
+        told.collect()
     }
 
     /// Sees that as many bytes took this way, in packets as large as a stack can send them.

@@ -67,7 +67,8 @@ impl Routemesh {
 
     /// The outcomes that there were, or why they are not known: where hosts along a way count
     /// differently, there a packet was lost.
-    pub(super) fn outcomes_told(&self) -> String {
+    #[must_use]
+    pub fn outcomes_told(&self) -> String {
         let counts = self.outcomes().map(|outcomes| lines(&outcomes));
         let told = counts.unwrap_or_else(|error| format!("not known: {error:#}"));
         format!("outcomes of routemesh on {}:\n{told}", self.node().name())

@@ -99,10 +99,7 @@ pub(crate) fn run(version: &str, program: &Path, arguments: &[String]) -> Result
     packages::need(packages::VM)?;
     let kernel = Kernel::of(version)?;
     let scratch = target()?.join("vm").join(version);
-    let mut words = quoted(&program.display().to_string());
-    for argument in arguments {
-        let _ = write!(words, " {}", quoted(argument));
-    }
+    let words = command_line(program, arguments);
     // The serial line is a terminal, where a program would show how far it has come.
     let script = format!(
         "export {EMULATED}=1\n{words} 2>/run/errors\nended=$?\ncat /run/errors\nexit $ended\n"
@@ -155,13 +152,10 @@ fn script(runs: &[Run]) -> String {
             directory,
         } = &run.binary;
         let directory = quoted(&directory.display().to_string());
-        let mut line = format!("cd {directory} && {}", quoted(&path.display().to_string()));
-        for argument in &run.arguments {
-            let _ = write!(line, " {}", quoted(argument));
-        }
+        let words = command_line(path, &run.arguments);
         let _ = writeln!(
             script,
-            "echo; echo '     Running {name}'\n{line} || failed=1"
+            "echo; echo '     Running {name}'\ncd {directory} && {words} || failed=1"
         );
     }
     script + "exit $failed\n"
@@ -200,6 +194,15 @@ fn arguments(filters: &[String]) -> Vec<String> {
         arguments.extend(["--skip".to_owned(), (*test).to_owned()]);
     }
     arguments
+}
+
+/// A program and what it is told, as a shell takes it.
+fn command_line(program: &Path, arguments: &[String]) -> String {
+    let mut line = quoted(&program.display().to_string());
+    for argument in arguments {
+        let _ = write!(line, " {}", quoted(argument));
+    }
+    line
 }
 
 /// A word that a shell takes as it is.
