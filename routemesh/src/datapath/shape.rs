@@ -196,6 +196,7 @@ mod tests {
         (peers.value, peers.flags) = (4, 0);
         let tx = found.0.get_mut(map_names::TX_PORTS).unwrap();
         (tx.kind, tx.layout) = (MapType::Hash, 0xabc);
+        found.0.get_mut(map_names::ENDPOINTS).unwrap().key = 4;
         let icmp = found.0.remove(map_names::ICMP_BUDGET).unwrap();
         found.0.insert("FORMER".to_owned(), icmp);
         let own = declared(7);
@@ -203,6 +204,7 @@ mod tests {
         assert_eq!(
             own.differences(&found),
             [
+                "ENDPOINTS: key size 4 instead of 16".to_owned(),
                 "FORMER is none of this build's".to_owned(),
                 "ICMP_BUDGET is missing".to_owned(),
                 "PEERS: value size 4 instead of 1".to_owned(),

@@ -104,6 +104,7 @@ fn a_strict_rp_filter_is_found() {
         .host
         .sysctl("ipv4.conf.eth0.rp_filter", "1")
         .unwrap();
+    assert_eq!(run(&patient.daemon, &["rp-filter"]).status.code(), Some(0));
     patient.mends("rp-filter", "warning", "eth0 has a strict rp_filter");
 }
 
