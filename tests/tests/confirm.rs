@@ -1,9 +1,15 @@
 //! Changes of the configuration on trial: kept when confirmed, and else taken back by itself,
 //! whatever becomes of the daemon.
 
-use std::{fs, path::PathBuf, process::Output, time::Duration};
+use std::{
+    fs,
+    ops::Range,
+    path::PathBuf,
+    process::Output,
+    time::{Duration, Instant},
+};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -13,7 +19,7 @@ use routemesh_tests::lab::{PATIENCE, Pair, Ping, Routemesh, eventually, patient}
 #[test]
 fn a_change_that_nobody_confirms_is_taken_back() {
     let scene = Scene::new();
-    scene.try_without_routes(8);
+    let deadline = scene.try_without_routes(8);
     let status = scene.a.cli_ok(&["status"]).unwrap();
     assert!(
         status.contains("to confirm a change, taken back in "),
@@ -25,7 +31,7 @@ fn a_change_that_nobody_confirms_is_taken_back() {
         "the file waits for the confirmation"
     );
     assert!(!scene.is_reached());
-    scene.is_taken_back();
+    scene.is_taken_back_at(&deadline);
     assert_eq!(scene.file(), scene.before);
     let late = scene.a.cli(&["confirm"]).unwrap();
     assert_eq!(late.status.code(), Some(4), "{}", stderr(&late));
@@ -61,10 +67,10 @@ fn a_confirmed_change_stays() {
 #[test]
 fn a_daemon_that_is_killed_and_stays_dead_does_not_keep_the_change_alive() {
     let mut scene = Scene::new();
-    scene.try_without_routes(8);
+    let deadline = scene.try_without_routes(8);
     scene.a.kill();
     assert!(!scene.is_reached());
-    scene.is_taken_back();
+    scene.is_taken_back_at(&deadline);
     // The guard goes as soon as its work is done.
     eventually("the socket to be free", PATIENCE, || {
         ensure!(!scene.beside(".unconfirmed").exists());
@@ -78,14 +84,14 @@ fn a_daemon_that_is_killed_and_stays_dead_does_not_keep_the_change_alive() {
 #[test]
 fn a_daemon_that_is_started_anew_goes_on_waiting() {
     let mut scene = Scene::new();
-    scene.try_without_routes(14);
+    let deadline = scene.try_without_routes(14);
     scene.a.kill();
     scene.a.resume().unwrap();
     assert!(!scene.is_reached());
     let status = scene.a.cli_json(&["status"]).unwrap();
     let left = status["unconfirmed"]["seconds_left"].as_u64().unwrap();
     assert!((1..=seconds(14).as_secs()).contains(&left), "{left}");
-    scene.is_taken_back();
+    scene.is_taken_back_at(&deadline);
     assert_eq!(scene.file(), scene.before);
 }
 
@@ -248,10 +254,9 @@ fn the_daemons_own_file_may_be_edited_and_tried() {
     let scene = Scene::new();
     scene.a.write_config(&scene.after).unwrap();
     let own = scene.a.config_path();
-    let words = ["apply", own.to_str().unwrap(), "--confirm", &time(8)];
-    scene.a.cli_ok(&words).unwrap();
+    let (_, deadline) = scene.try_file(own.to_str().unwrap(), 8);
     assert!(!scene.is_reached());
-    scene.is_taken_back();
+    scene.is_taken_back_at(&deadline);
     assert_eq!(scene.file(), scene.before, "what a restart would read");
     let previous = fs::read_to_string(scene.beside(".previous")).unwrap();
     assert_eq!(previous, scene.after, "the edit is not lost");
@@ -325,14 +330,25 @@ impl Scene {
         self.other.to_str().unwrap()
     }
 
-    fn try_without_routes(&self, seconds: u64) {
-        let words = ["apply", self.path(), "--confirm", &time(seconds)];
-        let said = self.a.cli_ok(&words).unwrap();
+    /// Applies a configuration without routes, and tells between what moments its deadline is.
+    fn try_without_routes(&self, seconds: u64) -> Range<Instant> {
+        let (said, deadline) = self.try_file(self.path(), seconds);
         assert!(said.contains("2 removed"), "{said}");
         assert!(
             said.contains("unless 'routemesh confirm' comes before"),
             "{said}"
         );
+        deadline
+    }
+
+    /// Applies a file that is to be confirmed in that time. The time begins when the daemon is asked,
+    /// and that is after the first moment here and before the second.
+    fn try_file(&self, path: &str, seconds: u64) -> (String, Range<Instant>) {
+        let begun = Instant::now();
+        let words = ["apply", path, "--confirm", &time(seconds)];
+        let said = self.a.cli_ok(&words).unwrap();
+        let time = self::seconds(seconds);
+        (said, begun + time..Instant::now() + time)
     }
 
     /// Whether packets get from container to container.
@@ -350,11 +366,20 @@ impl Scene {
         Ok(())
     }
 
-    fn is_taken_back(&self) {
-        eventually("the routes to be back", 2 * PATIENCE, || {
-            self.ping().map_err(|error| error.context(self.a.log()))
-        })
-        .unwrap();
+    /// The routes are back, not before the deadline, and not long after it.
+    fn is_taken_back_at(&self, deadline: &Range<Instant>) {
+        let (from, to) = (&self.pair.a.container, self.pair.b.container.v4());
+        let left = deadline.end.saturating_duration_since(Instant::now());
+        let back = Ping::until_answered(from, to, left + 2 * PATIENCE);
+        let back = back.with_context(|| self.a.log()).unwrap();
+        assert!(
+            back >= deadline.start,
+            "{:?} too early: {}",
+            deadline.start - back,
+            self.a.log()
+        );
+        assert!(back < deadline.end + patient(2 * PATIENCE));
+        self.ping().unwrap();
     }
 
     fn file(&self) -> String {

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use sha2::{Digest, Sha256};
 
-use super::{Node, PATIENCE};
+use super::{Node, PATIENCE, patient};
 
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
 /// What is sent where datagrams are counted.
@@ -83,6 +83,16 @@ impl Ping {
             from.name()
         );
         Ok(report)
+    }
+
+    /// Pings `to` from `from` twenty times a second until one answer comes, and returns when it had.
+    ///
+    /// # Errors
+    /// When none comes within a [`patient`] `bound`, with what `ping` prints.
+    pub fn until_answered(from: &Node, to: IpAddr, bound: Duration) -> Result<Instant> {
+        let (to, bound) = (to.to_string(), patient(bound).as_secs().to_string());
+        from.run(["ping", "-n", "-i", "0.05", "-c", "1", "-w", &bound, &to])?;
+        Ok(Instant::now())
     }
 }
 
