@@ -55,7 +55,7 @@ impl Footprint {
     /// Whether there are programs, maps and pins at all.
     #[must_use]
     pub fn is_real(&self) -> bool {
-        !self.programs.is_empty() && !self.maps.is_empty() && !contents(&self.bpffs).is_empty()
+        !self.programs.is_empty() && !self.maps.is_empty() && !pinned_under(&self.bpffs).is_empty()
     }
 
     /// How many programs and maps there were.
@@ -92,7 +92,7 @@ impl Footprint {
         left.extend(still("map", &self.maps, maps));
         left.extend(attached(&self.node)?.into_iter().map(|(_, what)| what));
         left.extend(
-            contents(&self.bpffs)
+            pinned_under(&self.bpffs)
                 .iter()
                 .map(|pin| pin.display().to_string()),
         );
@@ -277,12 +277,13 @@ fn number(text: &str, field: &str) -> Option<u64> {
 }
 
 /// All that is under `folder`: pins are files there, records of filters are folders.
-fn contents(folder: &Path) -> Vec<PathBuf> {
+#[must_use]
+pub fn pinned_under(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries
         .flat_map(|entry| {
             let path = entry.path();
-            let mut found = contents(&path);
+            let mut found = pinned_under(&path);
             found.push(path);
             found
         })
@@ -294,7 +295,7 @@ fn contents(folder: &Path) -> Vec<PathBuf> {
 /// # Errors
 /// When the kernel does not say.
 pub fn pinned_maps(folder: &Path) -> Result<BTreeMap<PathBuf, u32>> {
-    let pins = contents(folder).into_iter();
+    let pins = pinned_under(folder).into_iter();
     let maps = pins.filter(|path| path.is_file() && parent(path) != Some("links"));
     maps.map(|path| {
         let info = MapInfo::from_pin(&path).with_context(|| path.display().to_string())?;

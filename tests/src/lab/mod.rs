@@ -49,8 +49,8 @@ pub use delay::{connections_for, round_trips};
 pub use docker::{Docker, DockerContainer};
 pub use flowtable::{flowtable, lack_of_flowtables, offloaded};
 pub use footprint::{
-    Footprint, Leftovers, attached, has_decapsulation_flags, has_tcx, interrupt, pinned_maps, pins,
-    tells_xdp_features,
+    Footprint, Leftovers, attached, has_decapsulation_flags, has_tcx, interrupt, pinned_maps,
+    pinned_under, pins, tells_xdp_features,
 };
 pub use host::Host;
 pub use http::{Answer, request};

@@ -72,7 +72,7 @@ fn fresh_seed() -> Result<u64> {
 fn soak(seed: u64, time: Duration) -> Result<()> {
     let scene = Scene::new()?;
     let mut trial = Trial::new(&scene, seed)?;
-    let soaked = rounds(&scene.pair, &mut trial, time);
+    let soaked = rounds(&scene.pair, &mut trial, time).and_then(|()| trial.end());
     if let Err(error) = &soaked
         && !interrupt::came()
     {

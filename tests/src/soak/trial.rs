@@ -1,16 +1,16 @@
 //! One operation after another, and what is to be true after each.
 
-use std::{fmt, fs, time::Duration};
+use std::{collections::BTreeSet, fmt, fs, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::{
     chance::Chance,
     interrupt,
-    lab::{Numbered, PATIENCE, Ping, Routemesh, eventually},
+    lab::{Numbered, PATIENCE, Ping, Routemesh, eventually, pinned_maps},
 };
 
 use crate::{
-    growth::Holdings,
+    growth::{Holdings, Memory},
     model::{Model, Table, shown},
     record::Record,
     scene::Scene,
@@ -22,6 +22,11 @@ const HOOKS: [&str; 3] = ["tc", "xdp", "xdp-generic"];
 const PROBES: usize = 3;
 /// How long a change on trial waits for its confirmation.
 const TRIAL: &str = "1s";
+/// Rounds in which daemons live on, behind each in which they may be ended: what leaks slowly is
+/// seen in a long life.
+const LIFE: usize = 9;
+/// How many of the operations end a daemon.
+const ENDS: usize = 4;
 
 type Operation<'a> = fn(&mut Trial<'a>) -> Result<()>;
 
@@ -37,9 +42,14 @@ pub(crate) struct Trial<'a> {
     present: [bool; 2],
     /// The most that each daemon held before the first round.
     most: Option<[Holdings; 2]>,
+    /// The memory that each has after the first round of its life.
+    young: [Memory; 2],
+    /// The maps that each has had in any life.
+    maps: [BTreeSet<u32>; 2],
     record: Record,
     operations: usize,
     restarts: usize,
+    rounds: usize,
 }
 
 impl<'a> Trial<'a> {
@@ -64,9 +74,12 @@ impl<'a> Trial<'a> {
             hook,
             present: [true; 2],
             most: None,
+            young: Default::default(),
+            maps: Default::default(),
             record: Record::new(seed),
             operations: 0,
             restarts: 0,
+            rounds: 0,
         };
         trial.warm_up()?;
         Ok(trial)
@@ -87,7 +100,7 @@ impl<'a> Trial<'a> {
         ] {
             self.model.file = self.model.with_mode(mode);
             self.set_hook(hook)?;
-            let now = self.holdings()?;
+            let now = eventually("nothing of before", PATIENCE, || self.holdings())?;
             self.most = Some(match self.most.take() {
                 Some([a, b]) => [a.or_more(&now[0]), b.or_more(&now[1])],
                 None => now,
@@ -99,6 +112,10 @@ impl<'a> Trial<'a> {
     /// One operation that takes no datagram's way away, and what is to be true after it.
     pub(crate) fn operate(&mut self) -> Result<()> {
         let operations: [(&str, Operation<'a>); 26] = [
+            ("kill -9", Self::restart),
+            ("kill -9", Self::restart),
+            ("kill -9 of the other host's", Self::restart_other),
+            ("an end and a start", Self::stop_and_start),
             ("route replace", Self::replace),
             ("route replace", Self::replace),
             ("route replace", Self::replace),
@@ -117,19 +134,17 @@ impl<'a> Trial<'a> {
             ("apply and confirm", Self::apply_and_confirm),
             ("a container", Self::come_or_go),
             ("a container", Self::come_or_go),
-            ("kill -9", Self::restart),
-            ("kill -9", Self::restart),
-            ("kill -9 of the other host's", Self::restart_other),
-            ("an end and a start", Self::stop_and_start),
             ("the second path goes and comes", Self::flap_second),
             ("the kernel's tables", Self::churn),
             ("neighbours are flushed", Self::flush_neighbours),
             ("neighbours are flushed", Self::flush_neighbours),
         ];
         interrupt::check()?;
-        let (what, operation) = *self.chance.pick(&operations);
+        let first = if self.age() == 0 { 0 } else { ENDS };
+        let (what, operation) = *self.chance.pick(&operations[first..]);
         self.record.note(what.to_owned());
         operation(self)
+            .and_then(|()| self.note_maps())
             .and_then(|()| self.compare())
             .with_context(|| format!("operation {}, {what}", self.operations))?;
         self.operations += 1;
@@ -186,7 +201,7 @@ impl<'a> Trial<'a> {
     fn apply_on_trial(&mut self) -> Result<()> {
         let file = self.other_file();
         self.apply(&self.scene.config_of_a(self.hook, &file), TRIAL)?;
-        if self.chance.below(3) == 0 {
+        if self.age() == 0 && self.chance.below(3) == 0 {
             self.restart()?;
         }
         eventually("the change to be taken back", PATIENCE, || {
@@ -199,7 +214,7 @@ impl<'a> Trial<'a> {
     fn apply_and_confirm(&mut self) -> Result<()> {
         let file = self.other_file();
         self.apply(&self.scene.config_of_a(self.hook, &file), "60s")?;
-        if self.chance.below(3) == 0 {
+        if self.age() == 0 && self.chance.below(3) == 0 {
             self.restart()?;
         }
         self.a().cli_ok(&["confirm"])?;
@@ -224,6 +239,11 @@ impl<'a> Trial<'a> {
         } else {
             self.scene.others[which].stop()
         }
+    }
+
+    /// The rounds that daemons have lived for; in one of age 0 they may be ended.
+    fn age(&self) -> usize {
+        self.rounds % (LIFE + 1)
     }
 
     fn restart(&mut self) -> Result<()> {
@@ -289,32 +309,57 @@ impl<'a> Trial<'a> {
             .with_context(|| self.record.about(numbered, start))
     }
 
-    /// The holdings may come to rest first.
-    pub(crate) fn ensure_no_growth(&self) -> Result<()> {
-        let most = self.most.as_ref().context("nothing to compare with")?;
-        let hosts = self.daemons.each_ref().map(|daemon| daemon.node().name());
+    /// Fails when a daemon holds more than before the first round, or more memory than after the first
+    /// of its life. The holdings may come to rest first.
+    pub(crate) fn ensure_no_growth(&mut self) -> Result<()> {
+        let most = self.most.clone().context("nothing to compare with")?;
+        let hosts = [&self.scene.pair.a.host, &self.scene.pair.b.host];
         let now = eventually("no more than at first", PATIENCE, || {
             let now = self.holdings()?;
-            for ((host, now), most) in hosts.iter().zip(&now).zip(most) {
+            for ((host, now), most) in hosts.iter().zip(&now).zip(&most) {
                 now.ensure_not_above(most)
-                    .with_context(|| format!("host {host}"))?;
+                    .with_context(|| format!("host {}", host.name()))?;
             }
             Ok(now)
         })?;
-        for (host, now) in hosts.iter().zip(&now) {
-            println!("{host}: {now}");
+        let memory = now.each_ref().map(Holdings::memory);
+        if self.age() <= 1 {
+            self.young = memory;
         }
+        for ((host, now), young) in hosts.iter().zip(&now).zip(self.young) {
+            println!("{}: {now}", host.name());
+            now.memory()
+                .ensure_not_grown(young)
+                .with_context(|| format!("host {}", host.name()))?;
+        }
+        self.rounds += 1;
         Ok(())
     }
 
     /// What the daemons of hosts A and B hold.
-    fn holdings(&self) -> Result<[Holdings; 2]> {
-        let of = |daemon: &Routemesh, present: bool| {
+    fn holdings(&mut self) -> Result<[Holdings; 2]> {
+        self.note_maps()?;
+        let of = |host: usize| {
             // The port of the container that comes and goes has a hook while it is there.
-            Holdings::of(daemon.node(), daemon, usize::from(!present))
+            let away = usize::from(!self.present[host]);
+            Holdings::of(&self.daemons[host], away, &self.maps[host])
         };
-        let [a, b] = &self.daemons;
-        Ok([of(a, self.present[0])?, of(b, self.present[1])?])
+        Ok([of(0)?, of(1)?])
+    }
+
+    /// What maps there are: no later life may find them in the kernel unless they are its own.
+    fn note_maps(&mut self) -> Result<()> {
+        for (daemon, maps) in self.daemons.iter().zip(&mut self.maps) {
+            maps.extend(pinned_maps(daemon.bpffs())?.into_values());
+        }
+        Ok(())
+    }
+
+    /// Ends both daemons, and fails when they leave anything.
+    pub(crate) fn end(&mut self) -> Result<()> {
+        self.daemons
+            .iter_mut()
+            .try_for_each(Routemesh::end_without_trace)
     }
 
     /// Whether the daemon has the model's routes and answers by the longest.
