@@ -55,7 +55,7 @@ impl Capture {
         let start = Instant::now();
         let mut seen = Vec::new();
         while start.elapsed() < bound {
-            match self.next()? {
+            match self.next(MsgFlags::empty())? {
                 Some(frame) if wanted(&frame) => return Ok(frame),
                 Some(frame) => seen.push(describe(&frame)),
                 None => {}
@@ -69,13 +69,21 @@ impl Capture {
     /// # Errors
     /// When the socket breaks.
     pub fn drain(&self) -> Result<Vec<Vec<u8>>> {
-        std::iter::from_fn(|| self.next().transpose()).collect()
+        std::iter::from_fn(|| self.next(MsgFlags::empty()).transpose()).collect()
     }
 
-    /// The next frame; none when there is none for a while.
-    fn next(&self) -> Result<Option<Vec<u8>>> {
+    /// The same without waiting for more: where there is traffic, there are always more.
+    ///
+    /// # Errors
+    /// When the socket breaks.
+    pub fn so_far(&self) -> Result<Vec<Vec<u8>>> {
+        std::iter::from_fn(|| self.next(MsgFlags::MSG_DONTWAIT).transpose()).collect()
+    }
+
+    /// The next frame; none when there is none for a while, or none yet where `flags` say so.
+    fn next(&self, flags: MsgFlags) -> Result<Option<Vec<u8>>> {
         let mut buffer = vec![0; 1 << 16];
-        match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+        match recv(self.0.as_raw_fd(), &mut buffer, flags) {
             Ok(length) => {
                 buffer.truncate(length);
                 Ok(Some(buffer))

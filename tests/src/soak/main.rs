@@ -4,6 +4,7 @@
 
 mod growth;
 mod model;
+mod probe;
 mod record;
 mod scene;
 mod trial;

@@ -11,6 +11,8 @@ use routemesh::model::Prefix;
 use routemesh_tests::{chance::Chance, longest::longest};
 use serde_json::Value;
 
+use crate::probe::{ENTRANCES, Probe};
+
 const MODES: [&str; 6] = ["direct", "auto", "vxlan", "geneve", "gre", "ipip"];
 
 /// Prefixes of clients and of the file begin with one of these numbers behind the first.
@@ -45,20 +47,12 @@ impl Target {
         }
     }
 
-    fn gateway(wire: u8, v6: bool) -> IpAddr {
-        if v6 {
-            Ipv6Addr::new(0xfd00, 0x100 + u16::from(wire), 0, 0, 0, 0, 0, 2).into()
-        } else {
-            Ipv4Addr::new(192, 168, 100 + wire, 2).into()
-        }
-    }
-
     /// The words of `route replace`.
     pub(crate) fn words(self, dst: Prefix) -> Vec<String> {
         let words = match self {
             Self::Blackhole => format!("blackhole {dst}"),
             Self::Via { mode, wire, v6 } => {
-                format!("{dst} via {} mode {mode}", Self::gateway(wire, v6))
+                format!("{dst} via {} mode {mode}", gateway(wire, v6))
             }
         };
         words.split(' ').map(str::to_owned).collect()
@@ -69,7 +63,7 @@ impl Target {
         let action = match self {
             Self::Blackhole => "blackhole = true".to_owned(),
             Self::Via { mode, wire, v6 } => {
-                format!("via = \"{}\"\nmode = \"{mode}\"", Self::gateway(wire, v6))
+                format!("via = \"{}\"\nmode = \"{mode}\"", gateway(wire, v6))
             }
         };
         format!("[[route]]\ndst = \"{dst}\"\n{action}\n")
@@ -81,9 +75,18 @@ impl fmt::Display for Target {
         match self {
             Self::Blackhole => f.write_str("blackhole"),
             Self::Via { mode, wire, v6 } => {
-                write!(f, "{mode} via {}", Self::gateway(*wire, *v6))
+                write!(f, "{mode} via {}", gateway(*wire, *v6))
             }
         }
+    }
+}
+
+/// Host B's address on the first wire or on the second.
+pub(crate) fn gateway(wire: u8, v6: bool) -> IpAddr {
+    if v6 {
+        Ipv6Addr::new(0xfd00, 0x100 + u16::from(wire), 0, 0, 0, 0, 0, 2).into()
+    } else {
+        Ipv4Addr::new(192, 168, 100 + wire, 2).into()
     }
 }
 
@@ -145,10 +148,21 @@ impl Model {
         Some(dst)
     }
 
-    /// An address that a client's route may be for, and what the longest one has for it.
-    pub(crate) fn probe(&self, chance: &mut Chance) -> (IpAddr, Option<Target>) {
-        let dst = address(chance, CLIENTS);
-        (dst, longest(&self.clients, dst).copied())
+    /// An address, more often than not of a route, and what the longest one has for it.
+    pub(crate) fn probe(&self, chance: &mut Chance) -> Probe {
+        let (table, second) = *chance.pick(&[(&self.clients, CLIENTS), (&self.file, FILE)]);
+        let routes: Vec<Prefix> = table.keys().copied().collect();
+        let dst = if routes.is_empty() || chance.below(3) == 0 {
+            address(chance, second)
+        } else {
+            let dst = *chance.pick(&routes);
+            within(chance, dst)
+        };
+        Probe {
+            dst,
+            entrance: chance.below(ENTRANCES),
+            target: longest(table, dst).copied(),
+        }
     }
 
     /// How many routes there are.
@@ -216,6 +230,15 @@ fn address(chance: &mut Chance, second: u8) -> IpAddr {
     }
     let third = u16::from_be_bytes([third, fourth]);
     Ipv6Addr::new(0xfd00, u16::from(second), third, 0, 0, 0, 0, 1).into()
+}
+
+/// One that a route is for: the last four bits are in none.
+fn within(chance: &mut Chance, dst: Prefix) -> IpAddr {
+    let last = chance.below(16) as u8;
+    match dst.address() {
+        IpAddr::V4(v4) => Ipv4Addr::from(u32::from(v4) | u32::from(last)).into(),
+        IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) | u128::from(last)).into(),
+    }
 }
 
 /// Of lengths that hold one another.

@@ -17,7 +17,7 @@ pub(crate) struct Scene {
     pub(crate) pair: Pair,
     /// Containers of host A and of host B that come and go.
     pub(crate) others: [Container; 2],
-    _second: Wire,
+    second: Wire,
 }
 
 impl Scene {
@@ -27,6 +27,8 @@ impl Scene {
         for side in [&pair.a, &pair.b] {
             side.host.plug("eth1", &second)?;
         }
+        pair.lab.wire().accept_xdp(&pair.a.host, "eth0")?;
+        second.accept_xdp(&pair.a.host, "eth1")?;
         let others = [
             pair.a.host.container("a2", &pair.a.network)?,
             pair.b.host.container("b2", &pair.b.network)?,
@@ -34,8 +36,13 @@ impl Scene {
         Ok(Self {
             pair,
             others,
-            _second: second,
+            second,
         })
+    }
+
+    /// Both wires, each with the hosts' interface on it.
+    pub(crate) fn wires(&self) -> [(&Wire, &'static str); 2] {
+        [(self.pair.lab.wire(), "eth0"), (&self.second, "eth1")]
     }
 
     /// The subnets of host B's containers.

@@ -1,6 +1,11 @@
 //! One operation after another, and what is to be true after each.
 
-use std::{collections::BTreeSet, fmt, fs, time::Duration};
+use std::{
+    array::from_fn,
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::{
@@ -12,14 +17,15 @@ use routemesh_tests::{
 use crate::{
     growth::{Holdings, Memory},
     model::{Model, Table, shown},
+    probe::{Probe, Prober},
     record::Record,
     scene::Scene,
 };
 
 /// How packets may come in from the wires.
 const HOOKS: [&str; 3] = ["tc", "xdp", "xdp-generic"];
-/// Addresses that are asked for after each operation.
-const PROBES: usize = 3;
+/// Addresses that are asked for, and sent to, after each operation.
+const PROBES: usize = 4;
 /// How long a change on trial waits for its confirmation.
 const TRIAL: &str = "1s";
 /// Rounds in which daemons live on, behind each in which they may be ended: what leaks slowly is
@@ -40,6 +46,9 @@ pub(crate) struct Trial<'a> {
     hook: &'static str,
     /// Whether the containers that come and go are there.
     present: [bool; 2],
+    prober: Prober<'a>,
+    /// How many probes there were of each kind.
+    probed: BTreeMap<&'static str, usize>,
     /// The most that each daemon held before the first round.
     most: Option<[Holdings; 2]>,
     /// The memory that each has after the first round of its life.
@@ -73,6 +82,8 @@ impl<'a> Trial<'a> {
             model,
             hook,
             present: [true; 2],
+            prober: Prober::new(scene)?,
+            probed: BTreeMap::new(),
             most: None,
             young: Default::default(),
             maps: Default::default(),
@@ -362,21 +373,24 @@ impl<'a> Trial<'a> {
             .try_for_each(Routemesh::end_without_trace)
     }
 
-    /// Whether the daemon has the model's routes and answers by the longest.
+    /// Whether the daemon has the model's routes, and it and the kernel go by the longest.
     fn compare(&mut self) -> Result<()> {
         eventually("the model's routes", PATIENCE, || {
             self.model.compare(&self.a().cli_json(&["route", "list"])?)
         })?;
-        for _ in 0..PROBES {
-            let (dst, target) = self.model.probe(&mut self.chance);
-            let Some(target) = target else { continue };
-            let route = self.a().cli_json(&["route", "get", &dst.to_string()])?;
+        let probes: [Probe; PROBES] = from_fn(|_| self.model.probe(&mut self.chance));
+        for probe in &probes {
+            self.record.note(probe.to_string());
+            *self.probed.entry(probe.kind()).or_default() += 1;
+            let Some(target) = probe.target else { continue };
+            let dst = probe.dst.to_string();
+            let route = self.a().cli_json(&["route", "get", &dst])?;
             ensure!(
                 shown(&route) == target.to_string(),
                 "{dst}: {route} and not {target}"
             );
         }
-        Ok(())
+        self.prober.run(&self.daemons[0], &probes)
     }
 
     fn a(&self) -> &Routemesh {
@@ -408,13 +422,18 @@ impl<'a> Trial<'a> {
 
 impl fmt::Display for Trial<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let probed = self.probed.iter();
+        let probed: Vec<_> = probed
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
         write!(
             f,
-            "{} operations, {} restarts, {} routes, uplinks at {}",
+            "{} operations, {} restarts, {} routes, uplinks at {}, probes: {}",
             self.operations,
             self.restarts,
             self.model.len(),
-            self.hook
+            self.hook,
+            probed.join(", ")
         )
     }
 }
