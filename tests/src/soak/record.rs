@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use routemesh_tests::lab::{Numbered, Routemesh};
+use sha2::{Digest as _, Sha256};
 
 /// How far from the time that a datagram was sent an operation may have been under way that
 /// matters.
@@ -20,6 +21,7 @@ pub(crate) struct Record {
     begun: Instant,
     seed: u64,
     lines: Vec<(Duration, String)>,
+    hash: Sha256,
 }
 
 impl Record {
@@ -28,11 +30,19 @@ impl Record {
             begun: Instant::now(),
             seed,
             lines: Vec::new(),
+            hash: Sha256::new(),
         }
     }
 
     pub(crate) fn note(&mut self, what: String) {
+        self.hash.update(&what);
         self.lines.push((self.begun.elapsed(), what));
+    }
+
+    /// A hash of all that was noted so far, which is the same for the same seed.
+    pub(crate) fn hash(&self) -> String {
+        let hash = self.hash.clone().finalize();
+        hash[..4].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     pub(crate) fn elapsed(&self) -> Duration {

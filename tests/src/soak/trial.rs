@@ -428,8 +428,9 @@ impl fmt::Display for Trial<'_> {
             .collect();
         write!(
             f,
-            "{} operations, {} restarts, {} routes, uplinks at {}, probes: {}",
+            "{} operations with the hash {}, {} restarts, {} routes, uplinks at {}, probes: {}",
             self.operations,
+            self.record.hash(),
             self.restarts,
             self.model.len(),
             self.hook,
