@@ -1,8 +1,9 @@
 //! The clients' routes, kept for the daemon that comes after this one.
 //!
 //! Forwarding outlives the daemon, so what clients asked for must too: each batch is added to a
-//! file beside the socket before it takes effect. The file lies on a memory file system, as the
-//! kernel's own routes do: it outlives the process, not the machine.
+//! file beside the socket before it takes effect. A batch is one line, so that half of one, as a
+//! daemon leaves that is killed while it writes, is none. The file lies on a memory file system, as
+//! the kernel's own routes do: it outlives the process, not the machine.
 
 use std::{
     collections::BTreeMap,
@@ -19,16 +20,16 @@ use crate::{
     model::Prefix,
 };
 
-/// The file, one edit a line, as JSON.
+/// The file, a list of edits a line, as JSON.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
     file: File,
-    /// Lines of the file.
-    lines: usize,
+    /// Edits in the file.
+    edits: usize,
 }
 
-/// Lines that are not worth writing the file anew.
+/// Edits that are not worth writing the file anew.
 const SLACK: usize = 100_000;
 
 impl Journal {
@@ -36,26 +37,26 @@ impl Journal {
     /// the edits in it come to. What was overridden since is then gone from the file.
     ///
     /// # Errors
-    /// When it cannot be read or written. A line that is no edit, as the last one of a machine
-    /// that lost its power, is passed over.
+    /// When it cannot be read or written. A line that is no list of edits, as the last one of a
+    /// daemon that was killed, is passed over.
     pub fn open(socket: &Path) -> Result<(Self, Vec<RouteEdit>)> {
         let path = path_for(socket);
         let (file, routes) = compacted(&path)?;
         let journal = Self {
             path,
             file,
-            lines: routes.len(),
+            edits: routes.len(),
         };
         Ok((journal, routes))
     }
 
-    /// Adds edits.
+    /// Adds a batch of edits: the next daemon knows all of them, or none.
     ///
     /// # Errors
     /// When the file system is full, for instance; the edits must then not take effect.
     pub fn append(&mut self, edits: &[RouteEdit]) -> Result<()> {
-        write(&self.file, edits).with_context(|| format!("write {}", self.path.display()))?;
-        self.lines += edits.len();
+        write(&self.file, [edits]).with_context(|| format!("write {}", self.path.display()))?;
+        self.edits += edits.len();
         Ok(())
     }
 
@@ -65,10 +66,10 @@ impl Journal {
     /// # Errors
     /// When it cannot be read or written; nothing is lost then.
     pub fn compact(&mut self, routes: usize) -> Result<()> {
-        if self.lines > 2 * routes + SLACK {
+        if self.edits > 2 * routes + SLACK {
             let (file, routes) = compacted(&self.path)?;
             self.file = file;
-            self.lines = routes.len();
+            self.edits = routes.len();
         }
         Ok(())
     }
@@ -78,7 +79,7 @@ impl Journal {
     /// # Errors
     /// When the file cannot be written.
     pub fn clear(&mut self) -> Result<()> {
-        self.lines = 0;
+        self.edits = 0;
         self.file
             .set_len(0)
             .with_context(|| format!("write {}", self.path.display()))
@@ -118,15 +119,15 @@ fn read(path: &Path) -> Result<Vec<RouteEdit>> {
     };
     let mut routes: BTreeMap<Prefix, RouteEdit> = BTreeMap::new();
     for line in BufReader::new(file).split(b'\n') {
-        let Ok(edit) = serde_json::from_slice::<RouteEdit>(&line?) else {
-            continue;
-        };
-        match edit.op {
-            RouteOp::Del => {
-                routes.remove(&edit.dst);
-            }
-            RouteOp::Add | RouteOp::Replace => {
-                routes.insert(edit.dst, edit);
+        let batch = serde_json::from_slice::<Vec<RouteEdit>>(&line?);
+        for edit in batch.into_iter().flatten() {
+            match edit.op {
+                RouteOp::Del => {
+                    routes.remove(&edit.dst);
+                }
+                RouteOp::Add | RouteOp::Replace => {
+                    routes.insert(edit.dst, edit);
+                }
             }
         }
     }
@@ -142,16 +143,17 @@ fn written(path: &Path, routes: &[RouteEdit]) -> Result<File> {
         .truncate(true)
         .mode(0o600)
         .open(&fresh)?;
-    write(&file, routes)?;
+    write(&file, routes.chunks(1))?;
     fs::rename(&fresh, path)?;
     Ok(OpenOptions::new().append(true).open(path)?)
 }
 
-fn write(file: &File, edits: &[RouteEdit]) -> Result<()> {
+fn write<'a>(file: &File, batches: impl IntoIterator<Item = &'a [RouteEdit]>) -> Result<()> {
     let mut writer = BufWriter::new(file);
-    for edit in edits {
-        serde_json::to_writer(&mut writer, edit)?;
+    for batch in batches {
+        // In a line of its own, even if one before it could not be written to its end.
         writer.write_all(b"\n")?;
+        serde_json::to_writer(&mut writer, batch)?;
     }
     writer.flush()?;
     Ok(())
@@ -197,24 +199,46 @@ mod tests {
             .unwrap();
         assert_eq!(reopened(&path), ["10.1.0.0/24 192.0.2.9"]);
         assert_eq!(
-            fs::read_to_string(path_for(&path)).unwrap().lines().count(),
+            fs::read_to_string(path_for(&path))
+                .unwrap()
+                .matches("dst")
+                .count(),
             1
         );
     }
 
     #[test]
-    fn a_torn_last_line_is_passed_over() {
+    fn half_a_batch_is_passed_over_wherever_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.sock");
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        let one = edit(RouteOp::Add, "10.1.0.0/24", "192.0.2.1");
+        journal.append(std::slice::from_ref(&one)).unwrap();
+        let whole = fs::read(path_for(&path)).unwrap();
+        let other = edit(RouteOp::Add, "10.2.0.0/24", "192.0.2.2");
+        journal
+            .append(&[other, edit(RouteOp::Del, "10.1.0.0/24", "192.0.2.1")])
+            .unwrap();
+        let both = fs::read(path_for(&path)).unwrap();
+        for end in whole.len()..both.len() {
+            fs::write(path_for(&path), &both[..end]).unwrap();
+            assert_eq!(reopened(&path), ["10.1.0.0/24 192.0.2.1"], "of {end} bytes");
+        }
+        fs::write(path_for(&path), &both).unwrap();
+        assert_eq!(reopened(&path), ["10.2.0.0/24 192.0.2.2"]);
+    }
+
+    #[test]
+    fn a_batch_after_one_that_could_not_be_written_is_known() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.sock");
         let (mut journal, _) = Journal::open(&path).unwrap();
         journal
-            .append(&[edit(RouteOp::Add, "10.1.0.0/24", "192.0.2.1")])
+            .file
+            .write_all(b"\n[{\"op\":\"add\",\"dst\":\"10.")
             .unwrap();
-        let mut file = OpenOptions::new()
-            .append(true)
-            .open(path_for(&path))
-            .unwrap();
-        file.write_all(b"{\"op\":\"add\",\"dst\":\"10.").unwrap();
+        let route = edit(RouteOp::Add, "10.1.0.0/24", "192.0.2.1");
+        journal.append(std::slice::from_ref(&route)).unwrap();
         assert_eq!(reopened(&path), ["10.1.0.0/24 192.0.2.1"]);
     }
 
@@ -228,7 +252,7 @@ mod tests {
             journal.append(&batch).unwrap();
             journal.compact(1).unwrap();
         }
-        assert!(journal.lines <= SLACK + 2, "{} lines", journal.lines);
+        assert!(journal.edits <= SLACK + 2, "{} edits", journal.edits);
         assert_eq!(reopened(&path), ["10.1.0.0/24 192.0.2.1"]);
     }
 
@@ -241,7 +265,7 @@ mod tests {
         journal.append(&batch).unwrap();
         // As if each were a route of its own.
         journal.compact(batch.len()).unwrap();
-        assert_eq!(journal.lines, batch.len());
+        assert_eq!(journal.edits, batch.len());
     }
 
     #[test]
