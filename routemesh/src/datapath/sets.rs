@@ -1,9 +1,10 @@
 //! Sets of maps, pinned so that the next daemon goes on with them.
 //!
 //! `maps/N` holds a whole set. The highest is the one that the programs use, or are about to: a
-//! set is made as `maps/next`, and gets its number in one step when it is filled. So whatever is
-//! numbered was once all that was desired, and a daemon that was killed leaves nothing else that
-//! the next one would go on with.
+//! set is made as `maps/next`, and gets its number in one step when it is filled; and loses it in one
+//! step before it is removed. So whatever is numbered is whole and was once all that was desired,
+//! and a daemon that was killed leaves nothing else that the next one would go on with, or read
+//! counters of.
 
 use std::{
     fs, io,
@@ -14,7 +15,7 @@ use anyhow::{Context as _, Result};
 
 use super::pins::make;
 
-/// The name of a set that is not filled yet.
+/// The name of a set that is not filled yet, or no longer whole.
 const NEXT: &str = "next";
 
 /// The directory of the sets.
@@ -67,21 +68,27 @@ impl Sets {
     pub(super) fn number(&self) -> Result<u32> {
         let number = self.numbers()?.last().map_or(1, |last| last + 1);
         let (from, to) = (self.0.join(NEXT), self.path(number));
-        fs::rename(&from, &to)
-            .with_context(|| format!("rename {} to {}", from.display(), to.display()))?;
+        rename(&from, &to)?;
         Ok(number)
     }
 
-    /// Removes all sets but one, and one that was never filled.
+    /// Removes all sets but one, and what is left of one that has no number.
     ///
     /// # Errors
     /// When the kernel refuses.
     pub(super) fn keep(&self, number: u32) -> Result<()> {
+        let next = self.0.join(NEXT);
+        remove(&next)?;
         for other in self.numbers()?.into_iter().filter(|other| *other != number) {
-            remove(&self.path(other))?;
+            rename(&self.path(other), &next)?;
+            remove(&next)?;
         }
-        remove(&self.0.join(NEXT))
+        Ok(())
     }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).with_context(|| format!("rename {} to {}", from.display(), to.display()))
 }
 
 fn remove(set: &Path) -> Result<()> {
