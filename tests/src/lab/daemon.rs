@@ -4,7 +4,7 @@ use std::{
     env,
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, ExitStatus, Output},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -70,7 +70,7 @@ pub struct Routemesh {
     options: Vec<&'static str>,
     /// The build it is of, where not that under test.
     build: Option<&'static str>,
-    /// The kernel call after which it is killed.
+    /// The kernel call that it is killed at.
     deadly: Option<Call>,
     process: Option<Process>,
 }
@@ -182,25 +182,25 @@ impl Routemesh {
         self.build = name;
     }
 
-    /// Has the daemon be killed right after that kernel call, when it is started next; none for
+    /// Has the daemon be killed in the place of that kernel call, when it is started next; none for
     /// no such call. Wants `strace`.
-    pub fn kill_after(&mut self, call: Option<Call>) {
+    pub fn kill_at(&mut self, call: Option<Call>) {
         self.deadly = call;
     }
 
-    /// Whether the daemon has been killed, or has ended.
+    /// How the daemon ended, if it has by itself or was killed by others.
     ///
     /// # Errors
     /// When the kernel does not say.
-    pub fn has_ended(&mut self) -> Result<bool> {
+    pub fn end(&mut self) -> Result<Option<ExitStatus>> {
         let ended = self.process.as_mut().map(Process::ended).transpose()?;
-        Ok(ended.flatten().is_some())
+        Ok(ended.flatten())
     }
 
     fn program(&self) -> Result<Command> {
         let binary = self.build.map_or_else(binary, built)?;
         if let Some(call) = &self.deadly {
-            return Ok(call.deadly(&self.node, &binary));
+            return Ok(call.deadly(&self.node, &binary, &self.kept_files()));
         }
         let Some(capabilities) = &self.capabilities else {
             return Ok(self.node.command(binary));
@@ -255,6 +255,27 @@ impl Routemesh {
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("routemesh.sock")
+    }
+
+    /// Where the daemon notes the routes of clients.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.socket().with_extension("routes")
+    }
+
+    /// Whatever files the daemon reads and writes in its life, and the folder they are in.
+    fn kept_files(&self) -> Vec<PathBuf> {
+        let endings = ["", ".new", ".previous", ".previous.new", ".replaced"];
+        let trial = [".unconfirmed", ".unconfirmed.new"];
+        let config = self.config_path().into_os_string();
+        let beside = endings.iter().chain(&trial).map(|ending| {
+            let mut path = config.clone();
+            path.push(ending);
+            path.into()
+        });
+        let fresh = self.journal().with_extension("routes-new");
+        let others = [self.journal(), fresh, self.folder().to_owned()];
+        beside.chain(others).collect()
     }
 
     /// The folder of pins.

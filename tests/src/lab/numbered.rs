@@ -220,7 +220,7 @@ pub fn udp_numbered_to_any(
 }
 
 /// A socket on each node, for all addresses that it has, and the port of them all.
-fn receivers(nodes: &[&Node]) -> Result<(Vec<UdpSocket>, u16)> {
+pub(super) fn receivers(nodes: &[&Node]) -> Result<(Vec<UdpSocket>, u16)> {
     let (mut sockets, mut port) = (Vec::new(), 0);
     for node in nodes {
         let socket = node.enter(|| Ok(UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port))?))?;
