@@ -66,7 +66,7 @@ pub const IPV6: Layout = Layout {
 
 map_types! {
     Stream = 152;
-    Arrived = 40;
+    Arrived = 48;
 }
 
 /// The frames of the source: alike but for the destination, whose bits of `mask` are random, and for
@@ -103,6 +103,12 @@ pub struct Arrived {
     pub first: u64,
     /// When the last one came whose number is divided by [`CLOCKED`].
     pub last: u64,
-    /// TTL, or hop limit, of the last one.
-    pub ttl: u64,
+    /// TTL, or hop limit, of the first one.
+    pub ttl: u32,
+    /// Bits in which that of any other differs from it.
+    pub ttls: u32,
+    /// Destination of the first one; of an IPv6 address the last 32 bits.
+    pub destination: u32,
+    /// Bits in which that of any other differs from it.
+    pub destinations: u32,
 }

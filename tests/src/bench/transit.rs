@@ -1,6 +1,7 @@
 //! A host between a source of frames and a sink, and who forwards on it.
 
 use std::{
+    mem,
     net::IpAddr,
     time::{Duration, Instant},
 };
@@ -37,6 +38,11 @@ pub(crate) struct Transit {
     /// The host. On `eth0` are the frames; on `eth1` the sink, unless it is in the container.
     pub(crate) side: Side,
     traffic: Traffic,
+    /// The first destination, and the bits in which others differ from it.
+    destinations: (u32, u32),
+    /// Frames sent in measurements, and those of them that did not arrive.
+    sent: u64,
+    lost: u64,
     far: Wire,
     ends: [Host; 2],
     lab: Lab,
@@ -71,7 +77,9 @@ impl Transit {
         };
         let side = Side::new(r, 100)?;
         let container = [side.container.v4(), side.container.v6()];
-        let source = Source::new(g.node(), "eth0", traffic.stream(&cable, container))?;
+        let stream = traffic.stream(&cable, container);
+        let destinations = (stream.0.base, stream.0.mask << stream.0.shift);
+        let source = Source::new(g.node(), "eth0", stream)?;
         let sink = match traffic.target {
             Target::Wire(_) => Sink::new(s.node(), "eth1", XdpMode::Driver)?,
             // What is redirected to a container comes in behind its driver.
@@ -84,6 +92,9 @@ impl Transit {
             forwarder: Forwarder::Nobody,
             side,
             traffic,
+            destinations,
+            sent: 0,
+            lost: 0,
             far,
             ends: [g, s],
             lab,
@@ -211,12 +222,10 @@ impl Transit {
         eventually("frames to come through", PATIENCE, || {
             let before = self.forwarded()?;
             let came = self.burst(TRIAL)?;
-            let (packets, ttl) = (came.packets, came.ttl);
+            let packets = came.packets;
             ensure!(packets == u64::from(TRIAL), "{packets} did");
             self.expect(before, packets)?;
-            let expected = if self.is_bare() { TTL } else { TTL - 1 };
-            ensure!(ttl == u64::from(expected), "they came with TTL {ttl}");
-            Ok(())
+            self.examine(&came)
         })
         .context(name)?;
         Ok(self)
@@ -256,6 +265,25 @@ impl Transit {
         Ok(())
     }
 
+    /// Sees that all that came has the TTL that it has behind who forwards, and is for whom it was
+    /// sent to.
+    fn examine(&self, came: &Arrived) -> Result<()> {
+        let ttl = u32::from(if self.is_bare() { TTL } else { TTL - 1 });
+        ensure!(
+            came.ttl == ttl && came.ttls == 0,
+            "frames came with other TTLs than {ttl}: the first with {}, others with bits {:#x} of it changed",
+            came.ttl,
+            came.ttls
+        );
+        let (first, vary) = self.destinations;
+        let strange = ((came.destination ^ first) | came.destinations) & !vary;
+        ensure!(
+            strange == 0,
+            "frames came for others than they were sent to, by bits {strange:#x} of the destination"
+        );
+        Ok(())
+    }
+
     /// Sends so many frames, and returns what came.
     pub(crate) fn burst(&mut self, count: u32) -> Result<Arrived> {
         self.sink.clear()?;
@@ -275,13 +303,16 @@ impl Transit {
         let begun = Instant::now();
         while begun.elapsed() < time {
             let came = self.burst(part)?;
-            // A veth's ring may overflow.
+            // A veth's ring may overflow; what that took is told beside the figures.
             let enough = u64::from(part - part / 100);
             ensure!(
                 came.packets >= enough,
                 "{} of {part} frames came",
                 came.packets
             );
+            self.examine(&came)?;
+            self.sent += u64::from(part);
+            self.lost += u64::from(part).saturating_sub(came.packets);
             look(&came);
             arrived += came.packets;
         }
@@ -314,6 +345,23 @@ impl Transit {
             Ok(vec![1e9 * seconds / arrived as f64])
         })
     }
+}
+
+/// What became of the frames of measurements since it was last told.
+pub(crate) fn losses(transits: &mut [Transit]) -> String {
+    let lost = transits.iter_mut().filter_map(|transit| {
+        let (sent, lost) = (mem::take(&mut transit.sent), mem::take(&mut transit.lost));
+        let percent = 100.0 * lost as f64 / sent as f64;
+        (lost > 0).then(|| format!("`{}` {percent:.4} %", transit.name))
+    });
+    let lost: Vec<_> = lost.collect();
+    if lost.is_empty() {
+        return "All frames arrived.".to_owned();
+    }
+    format!(
+        "Frames that did not arrive: {}; of other columns all did.",
+        lost.join(", ")
+    )
 }
 
 fn colons(mac: [u8; 6]) -> String {

@@ -79,28 +79,38 @@ pub(crate) fn rmb_sink(ctx: XdpContext) -> u32 {
     let frame = Frame::new(ctx);
     // The two places by name, as above.
     let plain = examined(&frame, PLAIN as usize);
-    let Some(ttl) = plain.or_else(|| examined(&frame, WRAPPED as usize)) else {
+    let Some(seen) = plain.or_else(|| examined(&frame, WRAPPED as usize)) else {
         return xdp_action::XDP_PASS;
     };
     let Some(arrived) = ARRIVED.get_ptr_mut(0) else {
         return xdp_action::XDP_ABORTED;
     };
     // SAFETY: there is one source, on one CPU, which this is the end of.
-    count(unsafe { &mut *arrived }, ttl);
+    count(unsafe { &mut *arrived }, seen);
     xdp_action::XDP_DROP
 }
 
+/// What is looked at in a frame that is whole.
+struct Seen {
+    ttl: u32,
+    /// The last 32 bits.
+    destination: u32,
+}
+
 #[inline(always)]
-fn count(arrived: &mut Arrived, ttl: Result<u8, Outcome>) {
-    let Ok(ttl) = ttl else {
+fn count(arrived: &mut Arrived, seen: Result<Seen, Outcome>) {
+    let Ok(seen) = seen else {
         arrived.broken += 1;
         return;
     };
     arrived.packets += 1;
-    arrived.ttl = u64::from(ttl);
     if arrived.first == 0 {
         arrived.first = now();
+        arrived.ttl = seen.ttl;
+        arrived.destination = seen.destination;
     }
+    arrived.ttls |= arrived.ttl ^ seen.ttl;
+    arrived.destinations |= arrived.destination ^ seen.destination;
     if arrived.packets.is_multiple_of(CLOCKED) {
         arrived.last = now();
     }
@@ -112,10 +122,10 @@ fn now() -> u64 {
     unsafe { bpf_ktime_get_ns() }
 }
 
-/// The TTL of the packet at `at` if its checksum is right, or that it is not; none where it is none
-/// of the source's.
+/// What the packet at `at` is if its checksum is right, or that it is not; none where it is none of
+/// the source's.
 #[inline(always)]
-fn examined(frame: &Frame, at: usize) -> Option<Result<u8, Outcome>> {
+fn examined(frame: &Frame, at: usize) -> Option<Result<Seen, Outcome>> {
     if is_marked(frame, at + IPV4.transport) {
         Some(whole_v4(frame, at))
     } else if is_marked(frame, at + IPV6.transport) {
@@ -132,29 +142,32 @@ fn is_marked(frame: &Frame, at: usize) -> bool {
     mark.is_ok_and(|mark| *mark == MARK)
 }
 
-/// The TTL, where the header's checksum is right.
+/// The packet, where the header's checksum is right.
 #[inline(always)]
-fn whole_v4(frame: &Frame, at: usize) -> Result<u8, Outcome> {
+fn whole_v4(frame: &Frame, at: usize) -> Result<Seen, Outcome> {
     let header = frame.header::<[u8; 20]>(at)?;
-    right(sum(header), header[8])
+    right(sum(header), header[8], frame.header(at + IPV4.destination)?)
 }
 
-/// The hop limit, where UDP's checksum is right; RFC 8200 §8.1 has what it covers of the header.
+/// The packet, where UDP's checksum is right; RFC 8200 §8.1 has what it covers of the header.
 #[inline(always)]
-fn whole_v6(frame: &Frame, at: usize) -> Result<u8, Outcome> {
+fn whole_v6(frame: &Frame, at: usize) -> Result<Seen, Outcome> {
     let first = frame.header::<[u8; 8]>(at)?;
     let mut total = PROTOCOL + sum(&first[4..6]);
     for eight in 1..IPV6_PACKET / 8 {
         total += sum(frame.header::<[u8; 8]>(at + 8 * eight)?);
     }
     total += sum(frame.header::<[u8; IPV6_PACKET % 8]>(at + IPV6_PACKET / 8 * 8)?);
-    right(total, first[7])
+    right(total, first[7], frame.header(at + IPV6.destination)?)
 }
 
 #[inline(always)]
-fn right(sum: u32, ttl: u8) -> Result<u8, Outcome> {
+fn right(sum: u32, ttl: u8, destination: &[u8; 4]) -> Result<Seen, Outcome> {
     if folded(sum) == 0xffff {
-        Ok(ttl)
+        Ok(Seen {
+            ttl: u32::from(ttl),
+            destination: u32::from_be_bytes(*destination),
+        })
     } else {
         Err(Outcome::Truncated)
     }

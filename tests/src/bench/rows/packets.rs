@@ -10,7 +10,7 @@ use crate::{
     load::Family,
     report::{Column, Comparison},
     traffic::Traffic,
-    transit::Transit,
+    transit::{Transit, losses},
 };
 
 /// To 256 destinations: more than a cache line's worth, fewer than any table's.
@@ -55,10 +55,14 @@ fn in_vxlan(run: &Run, traffic: Traffic, measures: [Measure; 3]) -> Result<Vec<C
     measure(run, traffic, &mut transits, measures)
 }
 
-/// With what must be known of them, at the first.
+/// With what must be known of them, at the first, before what is noted there.
 fn noted(mut found: Vec<Comparison>, note: &str) -> Vec<Comparison> {
     if let Some(first) = found.first_mut() {
-        first.note = Some(note.to_owned());
+        let more = first
+            .note
+            .take()
+            .map_or(String::new(), |more| format!(" {more}"));
+        first.note = Some(note.to_owned() + &more);
     }
     found
 }
@@ -80,6 +84,7 @@ fn measure(
     for times in times.run(&run.pace, run.screen)? {
         found.extend([rate(&times), beyond_the_source(&times, time_of)]);
     }
+    found = noted(found, &losses(transits));
     // It says of one processor what the times say, and nothing else of IPv6.
     if run.quick || matches!(traffic.family, Family::V6) {
         return Ok(found);
@@ -94,7 +99,8 @@ fn measure(
             .collect(),
         background: Some(&background),
     };
-    for costs in costs.run(&run.pace, run.screen)? {
+    let costs = costs.run(&run.pace, run.screen)?;
+    for costs in noted(costs, &losses(transits)) {
         found.push(beyond_the_source(&costs, cost_of));
     }
     Ok(found)

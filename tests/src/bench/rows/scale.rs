@@ -20,7 +20,7 @@ use crate::{
     generator::Sink,
     report::{Column, Comparison},
     traffic::{SPACE, Traffic},
-    transit::Transit,
+    transit::{Transit, losses},
 };
 
 /// Routes, as powers of two.
@@ -62,11 +62,13 @@ fn forwarding(run: &Run) -> Result<Vec<Comparison>> {
             contenders: transits.iter_mut().map(Transit::cost).collect(),
             background: None,
         };
-        for comparison in contest.run(&run.pace, run.screen)? {
+        let comparisons = contest.run(&run.pace, run.screen)?;
+        let lost = losses(&mut transits);
+        for comparison in comparisons {
             let columns = comparison.beyond(column::DROPPED).context("no base")?;
             found.push(Comparison {
                 columns,
-                note: Some(LOOK_UP.to_owned()),
+                note: Some(format!("{LOOK_UP} {lost}")),
                 ..comparison
             });
         }
