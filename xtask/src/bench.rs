@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct Options {
     /// Measure on one of Debian's kernels, as 6.1, in an emulated machine: what this one's kernel does
     /// not have, beside the rest; an instruction there takes as long as twenty,
-    /// and files that it writes are gone with the machine
+    /// and files with a relative path are kept in `target/vm/VERSION/files`
     #[arg(long, value_name = "VERSION")]
     kernel: Option<String>,
     /// What the benchmark is told, as `--quick`; see `cargo xtask bench -- --help`

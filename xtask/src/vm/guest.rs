@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead as _, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -53,6 +53,14 @@ pub(super) const PROCESSORS: u32 = 2;
 /// How many network interfaces a guest has, `eth0` and so on, all on one wire and on no other.
 pub(super) const NICS: u32 = 3;
 
+/// Where a guest finds the folder whose files outlive it, as its `init` has it.
+pub(super) const FILES: &str = "/run/files";
+
+/// That folder on this machine.
+pub(super) fn files(scratch: &Path) -> PathBuf {
+    scratch.join("files")
+}
+
 /// What `timeout` ends with when it had to end the guest.
 const TIMED_OUT: i32 = 124;
 
@@ -64,7 +72,8 @@ pub(super) enum End {
 }
 
 /// Boots `kernel`, runs the shell script `tests` on this machine's own files, and hands every
-/// line that it prints to `line`. What the kernel itself has to say goes to `scratch`.
+/// line that it prints to `line`. What the kernel itself has to say goes to `scratch`, and
+/// [`FILES`] of the guest is a folder there.
 ///
 /// # Errors
 ///
@@ -75,7 +84,8 @@ pub(super) fn run(
     scratch: &Path,
     mut line: impl FnMut(&str),
 ) -> Result<End> {
-    fs::create_dir_all(scratch)?;
+    let shared = files(scratch);
+    fs::create_dir_all(&shared)?;
     let (initrd, console) = (scratch.join("initrd"), scratch.join("console"));
     let mut files = Initrd::new(INIT)?;
     files.modules(&kernel.modules(MODULES)?)?;
@@ -83,7 +93,7 @@ pub(super) fn run(
     files.write(&initrd)?;
     File::create(&console).with_context(|| format!("make {}", console.display()))?;
 
-    let mut guest = emulator(kernel, &initrd, &console)
+    let mut guest = emulator(kernel, &initrd, &console, &shared)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -104,7 +114,7 @@ pub(super) fn run(
 }
 
 /// qemu without KVM, which need not be there, and is slower than none in nested machines.
-fn emulator(kernel: &Kernel, initrd: &Path, console: &Path) -> Command {
+fn emulator(kernel: &Kernel, initrd: &Path, console: &Path, shared: &Path) -> Command {
     let mut command = Command::new("timeout");
     command
         .args(["--foreground", "--kill-after=5", &PATIENCE.to_string()])
@@ -121,6 +131,12 @@ fn emulator(kernel: &Kernel, initrd: &Path, console: &Path) -> Command {
             "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
         ])
         .args(["-device", "virtio-9p-pci,fsdev=host,mount_tag=host"])
+        .arg("-fsdev")
+        .arg(format!(
+            "local,id=files,path={},security_model=none",
+            shared.display()
+        ))
+        .args(["-device", "virtio-9p-pci,fsdev=files,mount_tag=files"])
         .arg("-kernel")
         .arg(kernel.image())
         .arg("-initrd")

@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # The guest's first process. It shows the tests this machine's own root, read-only and with a RAM
-# disk over it for what they write; their output goes to the second serial port, and what their
+# disk over it for what they write, but for /run/files, which outlives it; their output goes to the second serial port, and what their
 # script ends with becomes the emulator's exit status.
 /bin/busybox --install -s /bin
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
@@ -18,6 +18,8 @@ for directory in proc sys dev; do
     mount --move /$directory /new/$directory
 done
 mount -t tmpfs run /new/run
+mkdir /new/run/files
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 files /new/run/files
 mount -t bpf bpf /new/sys/fs/bpf
 mount -t cgroup2 cgroup2 /new/sys/fs/cgroup
 cp /tests /new/run/tests

@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use self::{
-    guest::End,
+    guest::{End, FILES},
     kernel::Kernel,
     left_out::{LEFT_OUT, SKIPPED},
 };
@@ -89,8 +89,8 @@ pub(crate) fn test(kernels: &[String], runs: &[Run]) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Runs a program on one kernel. Its output is shown as it comes; files that it writes are gone with
-/// the machine.
+/// Runs a program on one kernel. Its output is shown as it comes. What it writes where it is started
+/// is kept, in a folder that is told; all other files are gone with the machine.
 ///
 /// # Errors
 ///
@@ -102,9 +102,10 @@ pub(crate) fn run(version: &str, program: &Path, arguments: &[String]) -> Result
     let words = command_line(program, arguments);
     // The serial line is a terminal, where a program would show how far it has come.
     let script = format!(
-        "export {EMULATED}=1\n{words} 2>/run/errors\nended=$?\ncat /run/errors\nexit $ended\n"
+        "export {EMULATED}=1\ncd {FILES}\n{words} 2>/run/errors\nended=$?\ncat /run/errors\nexit $ended\n"
     );
     let end = guest::run(&kernel, &script, &scratch, |line| println!("{line}"))?;
+    println!("vm: its files are in {}", guest::files(&scratch).display());
     ensure!(
         end == End::Success,
         "{} failed on kernel {}",
