@@ -35,8 +35,10 @@ fn figures_of_another_machine_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("other.json");
     let machine = r#"{ "processor": "abacus", "cores": 1, "kernel": "1.0", "memory": 1 }"#;
-    let report =
-        format!(r#"{{ "version": 1, "machine": {machine}, "quick": false, "comparisons": [] }}"#);
+    let report = format!(
+        r#"{{ "version": 2, "machine": {machine}, "quick": false, "date": "2026-11-21",
+              "seconds": 9, "comparisons": [] }}"#
+    );
     fs::write(&json, report).unwrap();
     let output = command().arg("--compare").arg(&json).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -8,6 +8,8 @@ pub(crate) const IPTABLES: &str = "kernel + Docker's iptables";
 pub(crate) const RULES: &str = "kernel + 1,000 rules";
 pub(crate) const FLOWTABLE: &str = "kernel + nftables' flowtable";
 pub(crate) const TC: &str = "routemesh tc";
+/// Beside tunnels: what one that took no time would be.
+pub(crate) const OPEN: &str = "routemesh tc, in the open";
 pub(crate) const AUTO: &str = "routemesh auto";
 pub(crate) const XDP: &str = "routemesh XDP";
 pub(crate) const KERNEL_VXLAN: &str = "kernel vxlan";

@@ -198,17 +198,6 @@ impl Contest<'_> {
     }
 }
 
-/// What is to be said of a comparison whose ratios are not known well enough, in `words`; else
-/// nothing. One measurement has no interval.
-pub(crate) fn noise<'a>(comparison: &Comparison, spread: f64, words: &'a str) -> &'a str {
-    let several = comparison.rounds() > 1;
-    if several && !is_tight(comparison, spread) {
-        words
-    } else {
-        ""
-    }
-}
-
 /// Whether the ratios that goals are set for are known well enough; without goals, those that
 /// are shown.
 fn is_tight(comparison: &Comparison, spread: f64) -> bool {

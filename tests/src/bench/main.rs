@@ -54,6 +54,9 @@ struct Options {
     /// picture lies beside it
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
+    /// Put the columns of nftables' flowtable on the page, of a report from an emulated machine
+    #[arg(long, value_name = "FILE", requires = "page")]
+    flowtable: Option<PathBuf>,
     /// Measure nothing: take the figures of an earlier run on this machine
     #[arg(long, value_name = "FILE", conflicts_with_all = ["rows", "quick", "json"])]
     from: Option<PathBuf>,
@@ -108,6 +111,7 @@ fn run(options: &Options) -> Result<()> {
 }
 
 fn measure(options: &Options, screen: &Screen) -> Result<Report> {
+    let begun = Instant::now();
     let mut report = Report::new(options.quick)?;
     println!("{}", report.machine);
     let run = Run {
@@ -121,6 +125,7 @@ fn measure(options: &Options, screen: &Screen) -> Result<Report> {
         println!("\n{name}: {}", row.title);
         let found = row.measure(&run).context(name)?;
         report.comparisons.extend(found.iter().cloned());
+        report.seconds = begun.elapsed().as_secs();
         for comparison in &found {
             print!(
                 "{}",
@@ -144,7 +149,9 @@ fn write(options: &Options, report: &Report) -> Result<()> {
     }
     if let Some(path) = &options.page {
         let beside = chart.and_then(|path| path.file_name()?.to_str());
-        let page = page::markdown(report, beside);
+        let flowtable = options.flowtable.as_deref();
+        let flowtable = flowtable.map(Report::of_any_machine).transpose()?;
+        let page = page::markdown(report, flowtable.as_ref(), beside);
         fs::write(path, page).with_context(|| format!("write {}", path.display()))?;
     }
     Ok(())

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use crate::{
-    contest::{Pace, noise},
+    column,
+    contest::Pace,
     goal::{GOALS, Goal, Verdict},
     report::{Comparison, Report},
     statistic::Estimate,
-    table::{NOT_KNOWN, multiple, number, share, subject},
+    table::{NOT_KNOWN, beside, goal_figure, is_noisy, legend, multiple, number, subject},
 };
 
 const INTRODUCTION: &str = "\
@@ -18,16 +19,18 @@ Written by `cargo xtask bench --page`; not to be edited by hand.
 What routemesh carries is measured beside what its users would use instead, side by side in one
 run: the columns of a comparison take turns, in rounds that begin at either end, and what counts
 is the ratio of two columns in the same round. A figure is a median; behind it stands the interval
-that holds the true one with 95 % by the sign test, which assumes nothing of how figures spread.
-Absolute figures mean nothing on another machine: compare ratios.
+that holds the true one with 95 % by the sign test, which assumes nothing of how figures spread;
+of fewer than six measurements, it is from the smallest to the largest. Absolute figures mean
+nothing on another machine: compare ratios.
 
 Every column has hosts of its own, made of network namespaces and joined by a veth cable. Packets
-are checked: streams by their hash before the measuring, datagrams by their content, frames by
-checksum and TTL. Datagrams and frames are counted at the receiver, in the container where they are
-for one. That they came by the way the column claims is seen in the counters of the kernel or of the
-programs. The hosts of `kernel + Docker's iptables` and of all columns of routemesh in rows 1 to 4
-have the chains and rules of `dockerd`, for IPv6 too, as it makes them since version 27; nothing is
-switched off anywhere that users would have on.
+are checked: streams by their hash before the measuring, datagrams by their content, every frame by
+checksum, TTL and destination. Datagrams and frames are counted at the receiver, in the container
+where they are for one; of frames, what did not arrive is told. That all came by the way the column
+claims is seen in the counters of the kernel or of the programs: in a tunnel's, those of packets
+that went into it. The hosts of `kernel + Docker's iptables` and of all columns of routemesh in rows
+1 to 4 have the chains and rules of `dockerd`, for IPv6 too, as it makes them since version 27;
+nothing is switched off anywhere that users would have on.
 
 The frames of row 3 are made by a program in one host's namespace and counted by another one; all of
 their way is on one processor. Frames are of the size that they have on a wire, checksum included.
@@ -47,16 +50,26 @@ cargo xtask bench                         # 30 minutes, on a machine that does n
 cargo xtask bench --quick                 # 3 minutes
 cargo xtask bench --rows 1,3 --json before.json
 cargo xtask bench --rows 1,3 --compare before.json
-cargo xtask bench --kernel 6.1 --rows 1   # another kernel, on emulated processors
+# Another kernel, on emulated processors, and what it has beside this one's on the page:
+cargo xtask bench --kernel 6.1 -- --rows 1 --json flowtable.json
+cargo xtask bench -- --json all.json
+cargo xtask bench -- --from all.json --flowtable target/vm/6.1/files/flowtable.json --page page.md
 ```
 
 Figures of two machines are refused to be compared: the JSON holds the processor, its cores and the
 kernel. The rounds go on until the ratio is known to 3 %, or say that it is not.
 ";
 
-/// The page; `chart` is the picture's path from there, where there is one.
-pub(crate) fn markdown(report: &Report, chart: Option<&str>) -> String {
-    let mut page = format!("{INTRODUCTION}\nThe machine: {}.\n", report.machine);
+const EMULATED: &str = "\
+The kernel of the tables above has no flowtable. Here a Debian kernel has one, on processors that are
+emulated, where an instruction takes as long as twenty and the parts of the work are not in their
+usual proportion: only what is in the same table compares.
+";
+
+/// The page. `flowtable` is a report of a machine whose kernel has flowtables, where this one's has
+/// not; `chart` is the picture's path from there, where there is one.
+pub(crate) fn markdown(report: &Report, flowtable: Option<&Report>, chart: Option<&str>) -> String {
+    let mut page = format!("{INTRODUCTION}\n{}", run(report));
     if report.quick {
         page += "\nA short run (`--quick`): the intervals are wider than they could be.\n";
     }
@@ -71,32 +84,61 @@ pub(crate) fn markdown(report: &Report, chart: Option<&str>) -> String {
     for comparison in comparisons {
         page += &table(comparison, Pace::of(report.quick).spread);
     }
+    page += &flowtable.map_or_else(String::new, elsewhere);
     page + "\n" + REPRODUCE
+}
+
+/// The comparisons with a flowtable, of a report from a machine that has one.
+fn elsewhere(report: &Report) -> String {
+    let mut text = format!(
+        "\n## Flowtable, in an emulated machine\n\n{EMULATED}\n{}",
+        run(report)
+    );
+    let with_it = |comparison: &&Comparison| comparison.samples(column::FLOWTABLE).is_some();
+    let spread = Pace::of(report.quick).spread;
+    for comparison in report.comparisons.iter().filter(with_it) {
+        text += &table(comparison, spread);
+    }
+    text
+}
+
+/// Where and when it was measured, and how long that took.
+fn run(report: &Report) -> String {
+    let Report { machine, date, .. } = report;
+    let took = took(report.seconds);
+    format!("The machine: {machine}. Measured on {date}; this run took {took}.\n")
+}
+
+fn took(seconds: u64) -> String {
+    if seconds < 180 {
+        format!("{seconds} s")
+    } else {
+        format!("{:.1} minutes", seconds as f64 / 60.0)
+    }
 }
 
 fn goals(report: &Report) -> String {
     let mut text = String::from(
         "\n## What was to be reached\n\n| What | Column | Found | Wanted | |\n|---|---|---|---|---|\n",
     );
+    let spread = Pace::of(report.quick).spread;
     for goal in GOALS {
         let Some(comparison) = report.comparison(goal.comparison) else {
             continue;
         };
         let (found, mark) = match goal.verdict(report) {
             None => (NOT_KNOWN.to_owned(), format!("**{NOT_KNOWN}**")),
-            Some((found, verdict)) => (goal_figure(goal, comparison, &found), mark(verdict)),
+            Some((found, verdict)) => (goal_figure(goal, &found, spread), mark(verdict)),
         };
-        let (title, subject, bound) = (&comparison.title, subject(goal), goal.bound());
+        let (subject, bound) = (subject(goal), goal.bound());
+        let title = match goal.against {
+            Some(_) => comparison.title.clone(),
+            None => format!("{} ({})", comparison.title, comparison.unit),
+        };
         let _ = writeln!(text, "| {title} | {subject} | {found} | {bound} | {mark} |");
     }
+    let _ = writeln!(text, "\n{}.", legend(spread));
     text + &missed(report)
-}
-
-fn goal_figure(goal: &Goal, comparison: &Comparison, found: &Estimate) -> String {
-    match goal.against {
-        Some(_) => multiple(found),
-        None => format!("{} {}", number(found.median), comparison.unit),
-    }
 }
 
 fn mark(verdict: Verdict) -> String {
@@ -106,22 +148,43 @@ fn mark(verdict: Verdict) -> String {
     }
 }
 
-/// Why goals were missed, of those that were.
+/// Why goals were missed, of those that were, if only within the noise.
 fn missed(report: &Report) -> String {
     let missed = GOALS.iter().filter_map(|goal| {
         let (_, verdict) = goal.verdict(report)?;
-        matches!(verdict, Verdict::Missed).then_some((goal, report.comparison(goal.comparison)?))
+        let missed = matches!(verdict, Verdict::Missed | Verdict::JustMissed);
+        missed.then_some((goal, report.comparison(goal.comparison)?))
     });
     let mut text = String::new();
     for (goal, comparison) in missed {
         let reason = goal.reason.unwrap_or("it is not known yet.");
         let (title, subject) = (&comparison.title, subject(goal));
-        let _ = writeln!(text, "- {title}, {subject}: {reason}");
+        let shown = shown(goal, report);
+        let _ = writeln!(text, "- {title}, {subject}: {reason}{shown}");
     }
     if text.is_empty() {
         return text;
     }
     format!("\n### Why some was missed\n\n{text}")
+}
+
+/// What of this run shows why a goal was missed.
+fn shown(goal: &Goal, report: &Report) -> String {
+    let ratios = goal.proof.iter().filter_map(|&(id, column, against)| {
+        let comparison = report.comparison(id)?;
+        let ratio = multiple(&comparison.ratio(column, against)?);
+        let title = if id == goal.comparison {
+            String::new()
+        } else {
+            format!("{} ({}), ", comparison.title, comparison.unit)
+        };
+        Some(format!("{title}`{column}` of `{against}` {ratio}"))
+    });
+    let ratios: Vec<_> = ratios.collect();
+    if ratios.is_empty() {
+        return String::new();
+    }
+    format!(" In this run: {}.", ratios.join("; "))
 }
 
 /// Columns of routemesh that are not surely better than each of what its users would use.
@@ -146,8 +209,12 @@ fn slower(report: &Report) -> String {
             });
             if !faster {
                 none = false;
-                let (title, ratio) = (&comparison.title, share(ratio));
-                let _ = writeln!(text, "- {title}: `{one}` of `{other}`: {ratio}.");
+                let Comparison { row, title, .. } = comparison;
+                let ratio = ratio.as_ref().map_or_else(
+                    || format!("{NOT_KNOWN}: `{other}` is not surely above zero"),
+                    multiple,
+                );
+                let _ = writeln!(text, "- Row {row}, {title}: `{one}` of `{other}`: {ratio}.");
             }
         }
     }
@@ -168,36 +235,30 @@ fn table(comparison: &Comparison, spread: f64) -> String {
     let Comparison {
         row, title, unit, ..
     } = comparison;
-    let first = comparison
-        .columns
-        .first()
-        .map(|column| column.name.as_str());
     let rounds = comparison.rounds();
-    let wide = " **The intervals are wider than wanted.**";
-    let noise = noise(comparison, spread, wide);
+    let noise = if is_noisy(comparison, spread) {
+        format!(" **{}.**", legend(spread))
+    } else {
+        String::new()
+    };
     let better = if comparison.less { "less" } else { "more" };
-    let against = first.unwrap_or_default();
+    let beside_it = match comparison.columns.as_slice() {
+        [first, _, ..] => format!("of `{}`", first.name),
+        _ => "interval".to_owned(),
+    };
     let note = comparison.note.as_deref();
     let note = note.map_or(String::new(), |note| format!(" {note}"));
     let mut text = format!(
         "\n### {row} · {title}\n\n{unit}, {better} is better; medians of {rounds}.{noise}{note}\n\n\
-         | Column | {unit} | of `{against}` |\n|---|--:|---|\n"
+         | Column | {unit} | {beside_it} |\n|---|--:|---|\n"
     );
     for column in &comparison.columns {
         let Some(figure) = Estimate::of(&column.samples) else {
             continue;
         };
-        let of_first = first
-            .filter(|first| *first != column.name)
-            .map_or(String::new(), |first| {
-                share(comparison.ratio(&column.name, first))
-            });
-        let _ = writeln!(
-            text,
-            "| {} | {} | {of_first} |",
-            column.name,
-            number(figure.median)
-        );
+        let beside = beside(comparison, column, spread);
+        let (name, figure) = (&column.name, number(figure.median));
+        let _ = writeln!(text, "| {name} | {figure} | {beside} |");
     }
     text
 }
@@ -205,7 +266,6 @@ fn table(comparison: &Comparison, spread: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::column;
 
     fn page(redirect: f64) -> String {
         let columns: [(_, &[f64]); 5] = [
@@ -215,7 +275,7 @@ mod tests {
             (column::OPEN_VSWITCH, &[900.0; 6]),
             (column::XDP, &[600.0; 6]),
         ];
-        markdown(&Report::of("transit", &columns), None)
+        markdown(&Report::of("transit", &columns), None, None)
     }
 
     #[test]
@@ -237,5 +297,71 @@ mod tests {
         let (slower, _) = slower.split_once("## All figures").unwrap();
         assert!(slower.contains("0.67 ×"), "{slower}");
         assert_eq!(slower.matches("- ").count(), 1, "{slower}");
+    }
+
+    #[test]
+    fn a_goal_missed_within_the_noise_has_its_reason_and_what_shows_it() {
+        let columns: [(_, &[f64]); 3] = [
+            (column::CABLE, &[100.0; 6]),
+            (column::RELAY, &[91.0; 6]),
+            (column::TC, &[90.0, 90.0, 90.0, 90.0, 99.0, 99.0]),
+        ];
+        let page = markdown(&Report::of("tcp-1", &columns), None, None);
+        let (_, reasons) = page.split_once("### Why some was missed").unwrap();
+        let (reasons, _) = reasons.split_once("## Where").unwrap();
+        assert!(page.contains("**missed, within the noise**"), "{page}");
+        let shown = "In this run: `bare mirred relay` of `bare cable` 0.91 × (0.91 to 0.91); ";
+        assert!(reasons.contains(shown), "{reasons}");
+    }
+
+    #[test]
+    fn what_is_known_too_badly_is_marked_in_its_line_and_told_above() {
+        let columns: [(_, &[f64]); 3] = [
+            (column::CABLE, &[100.0; 6]),
+            (column::RELAY, &[91.0; 6]),
+            (column::TC, &[80.0, 80.0, 80.0, 99.0, 99.0, 99.0]),
+        ];
+        let page = markdown(&Report::of("other", &columns), None, None);
+        assert!(page.contains("**~: not known to within ± 3 %.**"), "{page}");
+        assert!(page.contains("| 0.91 × (0.91 to 0.91) |"), "{page}");
+        assert!(page.contains("(0.80 to 0.99) ~ |"), "{page}");
+    }
+
+    #[test]
+    fn a_column_without_others_has_its_interval() {
+        let samples = [3.0, 1.0, 2.0, 2.0, 2.0, 2.0];
+        let page = markdown(
+            &Report::of("start", &[(column::DAEMON, &samples)]),
+            None,
+            None,
+        );
+        assert!(page.contains("| 2.00 (1.00 to 3.00) ~ | ≤ 150 |"), "{page}");
+        assert!(page.contains("| Column | k/s | interval |"), "{page}");
+        assert!(
+            page.contains("| routemesh | 2.00 | (1.00 to 3.00) ~ |"),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn a_run_is_told_by_its_length() {
+        assert_eq!(took(158), "158 s");
+        assert_eq!(took(1590), "26.5 minutes");
+    }
+
+    #[test]
+    fn a_flowtable_from_elsewhere_has_a_section_with_its_own_machine() {
+        let columns: [(_, &[f64]); 2] =
+            [(column::CABLE, &[8.0; 6]), (column::FLOWTABLE, &[4.0; 6])];
+        let mut other = Report::of("tcp-1", &columns);
+        other.machine.kernel = "6.1.0-emulated".to_owned();
+        let here = Report::of("tcp-1", &columns[..1]);
+        let page = markdown(&here, Some(&other), None);
+        let (before, section) = page
+            .split_once("## Flowtable, in an emulated machine")
+            .unwrap();
+        assert!(section.contains("Linux 6.1.0-emulated"), "{section}");
+        assert!(section.contains("flowtable | 4.00 | 0.50 ×"), "{section}");
+        assert!(!before.contains("6.1.0-emulated"), "{before}");
     }
 }

@@ -1,6 +1,6 @@
 //! What a run found, as it is written to JSON.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{machine::Machine, statistic::Estimate};
 
 /// Raised when what is measured changes so that older reports cannot be compared.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// All that a run found.
 #[derive(Debug, Serialize, Deserialize)]
@@ -17,7 +17,17 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     /// Whether it was a short run.
     pub(crate) quick: bool,
+    /// The day it was begun on, as `2026-11-21`, in UTC.
+    pub(crate) date: String,
+    /// How long it took, in seconds.
+    pub(crate) seconds: u64,
     pub(crate) comparisons: Vec<Comparison>,
+}
+
+/// What is read first: a report of another version may have other fields.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
 }
 
 /// Columns that were measured side by side.
@@ -49,12 +59,14 @@ impl Report {
     /// A report of this machine with nothing in it.
     ///
     /// # Errors
-    /// When the machine does not tell what it is.
+    /// When the machine does not tell what it is, or what day.
     pub(crate) fn new(quick: bool) -> Result<Self> {
         Ok(Self {
             version: VERSION,
             machine: Machine::this()?,
             quick,
+            date: today()?,
+            seconds: 0,
             comparisons: Vec::new(),
         })
     }
@@ -65,22 +77,32 @@ impl Report {
     /// When there is none, or it is of another machine or of a benchmark that measured
     /// differently: figures of two machines say nothing about what changed.
     pub(crate) fn read(path: &Path) -> Result<Self> {
+        let report = Self::of_any_machine(path)?;
+        let this = Machine::this()?;
+        ensure!(
+            report.machine == this,
+            "{} is of another machine, which compares with nothing here:\n  {}\n  {this}",
+            path.display(),
+            report.machine
+        );
+        Ok(report)
+    }
+
+    /// The report in a file, of whichever machine: to be shown, not to be compared.
+    ///
+    /// # Errors
+    /// When there is none, or it is of a benchmark that measured differently.
+    pub(crate) fn of_any_machine(path: &Path) -> Result<Self> {
         let name = path.display();
         let text = fs::read_to_string(path).with_context(|| format!("read {name}"))?;
-        let report: Self =
+        let version: Version =
             serde_json::from_str(&text).with_context(|| format!("{name} is no report"))?;
-        let version = report.version;
+        let version = version.version;
         ensure!(
             version == VERSION,
             "{name} is of version {version} of the benchmark, this is {VERSION}: measure anew"
         );
-        let this = Machine::this()?;
-        ensure!(
-            report.machine == this,
-            "{name} is of another machine, which compares with nothing here:\n  {}\n  {this}",
-            report.machine
-        );
-        Ok(report)
+        serde_json::from_str(&text).with_context(|| format!("{name} is no report"))
     }
 
     /// Writes it to a file.
@@ -96,6 +118,12 @@ impl Report {
     pub(crate) fn comparison(&self, id: &str) -> Option<&Comparison> {
         self.comparisons.iter().find(|found| found.id == id)
     }
+}
+
+fn today() -> Result<String> {
+    let output = Command::new("date").args(["-u", "+%F"]).output();
+    let output = output.context("run date")?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 impl Comparison {
