@@ -24,6 +24,7 @@ const MODULES: &[&str] = &[
     "sch_ingress",
     "cls_bpf",
     "cls_u32",
+    "act_mirred",
     "virtio_net",
     "nf_tables",
     "vxlan",
