@@ -15,8 +15,8 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use routemesh_tests::{
     chance::{Chance, given_seed},
     lab::{
-        Capture, Container, Injector, Node, Pair, Ping, Routemesh, Side, Wire, ended_at, received,
-        settled, tcp_stream,
+        Capture, Container, Injector, Node, Pair, Ping, Routemesh, Segments, Side, Wire, ended_at,
+        received, refused, sent, settled, tcp_stream,
     },
     packet::{
         CONTAINER_A_MAC, CONTAINER_A2_MAC, DOCKER_A_MAC, HOST_A_MAC, HOST_B_MAC, corpus, describe,
@@ -64,7 +64,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// With the MACs of the named packets.
+    /// With the MACs of the named packets. What B sends is cut there, so that it counts alike on the
+    /// wire.
     fn new(mode: &str) -> Self {
         let pair = Pair::new().unwrap();
         let streaming = [(&pair.a, "a2"), (&pair.b, "b2")];
@@ -80,6 +81,7 @@ impl Scene {
             node.ip(&format!("link set {interface} address {}", text(mac)))
                 .unwrap();
         }
+        pair.b.segment(Segments::ByUplink).unwrap();
         settle_neighbours(&pair, &streaming[0]);
         let start = |side: &Side, other: &Side, mode: &str| {
             let config = side.config(mode, other);
@@ -102,31 +104,59 @@ impl Scene {
     /// Injects the frames, which that hook of A sees first, while a stream goes through, and looks
     /// at what became of all.
     fn withstands(&self, injector: &Injector, frames: &[Vec<u8>], hook: &str) {
-        let (before, process) = (self.counted(hook).unwrap(), self.a.pid());
+        let process = self.a.pid();
+        let arriving = || self.arriving(hook);
+        let arriving_before = settled(arriving).unwrap();
         let uncounted = || Ok(self.received(hook)? + self.parts(hook)? - self.counted(hook)?);
         let uncounted_before = settled(uncounted).unwrap();
         let sides = [&self.pair.a, &self.pair.b];
         let captures = sides.map(|side| Capture::start(&side.container).unwrap());
 
-        let streams = self.stream_while(|| inject(injector, frames)).unwrap();
+        let (streams, resent) = self.stream_while(|| inject(injector, frames)).unwrap();
         assert!(streams > 0, "no stream at {hook}");
 
         assert_eq!(self.a.pid(), process);
         let answer = self.a.http("GET", "/v1/status", "").unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
-        // Each packet of the stream and each frame ended once.
+        let seen = captures.map(|capture| capture.drain().unwrap());
+        // Each frame and no other packet came to the hook, but for those that were sent anew.
+        let mut expected = frames.len() as i64 + resent;
+        if hook == "port" {
+            expected += self.answers(&seen[0], expected).unwrap();
+        }
+        let arrived = settled(arriving).unwrap() - arriving_before;
+        assert_eq!(arrived, expected, "at {hook}, {resent} of them anew");
+        // Each of them ended once, and so did each packet of the stream.
         let surplus = uncounted_before - settled(uncounted).unwrap();
         assert!((0..=ANEW).contains(&surplus), "{surplus} at {hook}");
-        let counted = self.counted(hook).unwrap() - before;
-        assert!(counted >= frames.len() as i64, "{counted} at {hook}");
-        let seen = captures.iter().zip(sides);
-        let delivered = seen.map(|(capture, side)| judge(&capture.drain().unwrap(), side).unwrap());
+        let delivered = seen.iter().zip(sides);
+        let delivered = delivered.map(|(seen, side)| judge(seen, side).unwrap());
         let delivered: usize = delivered.sum();
         println!(
-            "{} frames and {streams} streams at {hook}, {delivered} delivered",
+            "{} frames, {resent} of them anew, and {streams} streams at {hook}: \
+             {delivered} delivered, {surplus} answers counted",
             frames.len()
         );
         assert!(delivered > FRAMES / 100, "only {delivered} were good");
+    }
+
+    /// Packets that came to where the frames come to that hook, or found no room there, without those
+    /// of the stream: on the wire all that B sent, and a container with a stream has a port of its own.
+    fn arriving(&self, hook: &str) -> Result<i64> {
+        let Pair { a, b, lab } = &self.pair;
+        if hook == "port" {
+            let port = a.container.port();
+            return Ok(received(&a.host, &port)? + refused(&a.container, "eth0")?);
+        }
+        let refused = refused(lab.wire().node(), &Wire::port(&a.host, "eth0"))?;
+        Ok(received(&a.host, "eth0")? + refused - sent(&b.host, "eth0")?)
+    }
+
+    /// Frames that A's container has sent beside the `injected` ones.
+    fn answers(&self, seen: &[Vec<u8>], injected: i64) -> Result<i64> {
+        let own = self.pair.a.container.mac("eth0")?;
+        let sent = seen.iter().filter(|frame| frame[6..12] == own).count();
+        Ok(sent as i64 - injected)
     }
 
     /// Packets that A's interfaces with that hook have received. (One row counts for all ports.)
@@ -150,8 +180,9 @@ impl Scene {
         Ok(ended_at(&self.a.outcomes()?, (interface, hook), |_| true))
     }
 
-    /// Runs streams for as long as `work` takes, and returns how many; their hashes are compared.
-    fn stream_while(&self, work: impl FnOnce() -> Result<()>) -> Result<usize> {
+    /// Runs streams for as long as `work` takes, and returns how many, and what it does; their hashes
+    /// are compared.
+    fn stream_while<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<(usize, T)> {
         let [to, from] = &self.streaming;
         let (from, to, address): (&Node, &Node, _) = (from, to, to.v4());
         let done = AtomicBool::new(false);
@@ -162,12 +193,12 @@ impl Scene {
                     tcp_stream(from, to, address, 8 * MIB)?;
                     streams += 1;
                 }
-                Ok(streams)
+                anyhow::Ok(streams)
             });
             let result = work();
             done.store(true, Ordering::Release);
             let streams = streaming.join().map_err(|_| anyhow!("stream panicked"))?;
-            result.and(streams)
+            Ok((streams?, result?))
         })
     }
 }
@@ -198,12 +229,16 @@ fn settle_neighbours(pair: &Pair, streaming: &Container) {
     }
 }
 
-fn inject(injector: &Injector, frames: &[Vec<u8>]) -> Result<()> {
+/// Returns how often a frame was to be sent anew.
+fn inject(injector: &Injector, frames: &[Vec<u8>]) -> Result<i64> {
+    let mut refused = 0;
     for burst in frames.chunks(BURST) {
-        burst.iter().try_for_each(|frame| injector.send(frame))?;
+        for frame in burst {
+            refused += injector.send(frame)?;
+        }
         thread::sleep(BREAK);
     }
-    Ok(())
+    Ok(refused)
 }
 
 /// The named packets that a wire carries, off the wire or as a container would send them, and as

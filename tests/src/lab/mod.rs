@@ -66,7 +66,7 @@ pub use pair::{Pair, Segments, Side};
 pub use probe::Probe;
 pub use process::{Process, run};
 pub use relay::{relay, relayed};
-pub use tally::{ended_at, forwarded, received, settled};
+pub use tally::{ended_at, forwarded, received, refused, sent, settled};
 pub use traffic::{
     Echo, Ping, Transfer, tcp_flows, tcp_for, tcp_stream, tcp_watched, udp_echo, udp_for,
 };

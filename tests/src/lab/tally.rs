@@ -25,9 +25,30 @@ pub fn settled(read: impl Fn() -> Result<i64>) -> Result<i64> {
 /// # Errors
 /// When there is no such interface.
 pub fn received(node: &Node, interface: &str) -> Result<i64> {
+    statistic(node, interface, "/rx/packets")
+}
+
+/// Packets the kernel says the interface has sent.
+///
+/// # Errors
+/// When there is no such interface.
+pub fn sent(node: &Node, interface: &str) -> Result<i64> {
+    statistic(node, interface, "/tx/packets")
+}
+
+/// Packets the kernel says it could not send by the interface; by a veth, those that the other end
+/// had no room for.
+///
+/// # Errors
+/// When there is no such interface.
+pub fn refused(node: &Node, interface: &str) -> Result<i64> {
+    statistic(node, interface, "/tx/dropped")
+}
+
+fn statistic(node: &Node, interface: &str, path: &str) -> Result<i64> {
     let json = node.run(["ip", "-json", "-stats", "link", "show", interface])?;
     let links: Value = serde_json::from_str(&json)?;
-    let packets = links[0]["stats64"]["rx"]["packets"].as_i64();
+    let packets = links[0]["stats64"].pointer(path).and_then(Value::as_i64);
     packets.with_context(|| format!("no counter of {interface}: {json}"))
 }
 

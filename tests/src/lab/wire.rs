@@ -15,6 +15,8 @@ pub struct Wire {
 impl Wire {
     pub(super) fn new(number: u8) -> Result<Self> {
         let node = Node::new(&format!("wire{number}"))?;
+        // It says nothing itself: all that is on it is of hosts.
+        node.sysctl("ipv6.conf.all.disable_ipv6", "1")?;
         node.ip("link add br0 type bridge mcast_snooping 0\nlink set br0 up")?;
         Ok(Self { node, number })
     }

@@ -223,7 +223,7 @@ impl Entrance {
     }
 
     fn send(&self, packet: &Sent) -> Result<()> {
-        self.injector.send(&packet.frame)
+        self.injector.send(&packet.frame).map(drop)
     }
 }
 
