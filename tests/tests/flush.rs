@@ -5,12 +5,10 @@
 //! packets have made meanwhile.
 
 use anyhow::Result;
-use routemesh_tests::lab::{Node, Numbered, Pair, Ping, as_often, udp_numbered_to_any};
+use routemesh_tests::lab::{LEAST_RATE, Node, Numbered, Pair, Ping, as_often, udp_numbered_to_any};
 
 /// Datagrams in a second, to an address of each family in turn, where the machine can.
 const RATE: u32 = 50_000;
-/// Fewer would prove little.
-const LEAST_RATE: f64 = 5_000.0;
 /// How often all is forgotten.
 const FLUSHES: usize = 100;
 

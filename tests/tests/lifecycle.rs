@@ -9,9 +9,12 @@ use std::{
 
 use nix::sys::signal::Signal;
 use routemesh_tests::lab::{
-    Footprint, Node, PATIENCE, Pair, Ping, Routemesh, eventually, has_tcx, tcp_stream,
+    Footprint, LEAST_RATE, Node, PATIENCE, Pair, Ping, Routemesh, eventually, has_tcx, tcp_stream,
+    udp_numbered_both_ways,
 };
 
+/// Datagrams in a second and direction, where the machine can.
+const RATE: u32 = 20_000;
 const MIB: u64 = 1 << 20;
 
 #[test]
@@ -55,11 +58,7 @@ fn streams_survive_a_table_that_never_stands_still() {
 fn containers_that_come_and_go_do_not_disturb_others() {
     let pair = Pair::new().unwrap();
     let (_a, _b) = pair.routemesh("tc").unwrap();
-    let (from, to) = (
-        Node::clone(&pair.a.container),
-        Node::clone(&pair.b.container),
-    );
-    let address = pair.b.container.v4();
+    let containers = [&pair.a.container, &pair.b.container];
     let others: Vec<_> = (0..10)
         .map(|n| {
             pair.b
@@ -68,29 +67,29 @@ fn containers_that_come_and_go_do_not_disturb_others() {
                 .unwrap()
         })
         .collect();
-    let pings = Ping {
-        count: 100,
-        ..Ping::default()
-    };
-    thread::scope(|scope| {
-        let pinging = scope.spawn(move || pings.run(&from, address));
-        for other in &others {
-            other.stop().unwrap();
-            other.start().unwrap();
-        }
-        pinging.join().unwrap().unwrap();
+    Ping::default()
+        .run(containers[0], containers[1].v4())
+        .unwrap();
+    let numbered = udp_numbered_both_ways(containers, RATE, || {
+        others.iter().try_for_each(|other| {
+            other.stop()?;
+            other.start()
+        })
     });
+    for numbered in numbered.unwrap() {
+        numbered.ensure_all_arrived_once(LEAST_RATE).unwrap();
+    }
     for other in &others {
         let once = Ping {
             count: 1,
             ..Ping::default()
         };
         eventually("a restarted container", PATIENCE, || {
-            once.run(&to, other.v4())
+            once.run(containers[1], other.v4())
         })
         .unwrap();
         eventually("a restarted container", PATIENCE, || {
-            once.run(&pair.a.container, other.v6())
+            once.run(containers[0], other.v6())
         })
         .unwrap();
     }

@@ -2,12 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use routemesh_tests::lab::{Chain, Ping, has_tcx, udp_numbered_both_ways};
-
-/// Datagrams in a second and direction, where processors are not emulated.
-const RATE: u32 = 100_000;
-/// Fewer would prove little.
-const LEAST_RATE: f64 = 5_000.0;
+use routemesh_tests::lab::{Chain, FULL_RATE, LEAST_RATE, Ping, has_tcx, udp_numbered_both_ways};
 
 #[test]
 #[ignore = "needs network interfaces to itself, as `cargo xtask test --kernel` has them"]
@@ -39,7 +34,7 @@ fn a_driver_loses_nothing_while_other_builds_take_over() {
     r.set_options(&[]);
     r.kill();
     r.resume().unwrap();
-    let numbered = udp_numbered_both_ways([a, b], RATE, || r.other_builds_take_over());
+    let numbered = udp_numbered_both_ways([a, b], FULL_RATE, || r.other_builds_take_over());
     let numbered = numbered.unwrap();
     for numbered in &numbered {
         numbered.ensure_all_arrived_once(LEAST_RATE).unwrap();

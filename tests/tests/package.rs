@@ -2,9 +2,9 @@
 
 use std::{env, path::Path, process::Command};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::lab::{
-    Machine, Node, Numbered, PATIENCE, Pair, Ping, Routemesh, SHARED, attached, debian, eventually,
+    Machine, Node, PATIENCE, Pair, Ping, Routemesh, SHARED, attached, debian, eventually,
     udp_numbered,
 };
 
@@ -245,22 +245,8 @@ impl Scene {
     fn loses_nothing(&self, what: &str, meanwhile: impl FnOnce() -> Result<()>) {
         let (from, to): (&Node, &Node) = (&self.pair.a.container, &self.pair.b.container);
         let address = self.pair.b.container.v4();
-        let numbered: Numbered = udp_numbered(from, to, address, RATE, meanwhile).unwrap();
-        let Numbered {
-            sent,
-            lost,
-            repeated,
-            ..
-        } = &numbered;
-        println!(
-            "{what}: {sent} sent, {} lost, {} repeated",
-            lost.len(),
-            repeated.len()
-        );
-        assert!(*sent > u64::from(RATE) / 10, "{sent}");
-        assert!(
-            lost.is_empty() && repeated.is_empty(),
-            "{what}: {numbered:?}"
-        );
+        let numbered = udp_numbered(from, to, address, RATE, meanwhile).unwrap();
+        let arrived = numbered.ensure_all_arrived_once(f64::from(RATE) / 10.0);
+        arrived.context(what.to_owned()).unwrap();
     }
 }

@@ -1,17 +1,20 @@
 //! 10,000 routes change at a reload while packets use them, and no packet sees some of them
 //! changed and others not.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::{Result, ensure};
 use routemesh_tests::lab::{
-    Lab, Node, Numbered, PATIENCE, Ping, Routemesh, Side, eventually, udp_numbered_to_any,
+    FULL_RATE, LEAST_RATE, Lab, Node, Numbered, PATIENCE, Ping, Routemesh, Side, eventually,
+    udp_numbered, udp_numbered_to_any,
 };
 
-/// Datagrams in a second, where the machine can.
-const RATE: u32 = 100_000;
-/// Fewer would prove little.
-const LEAST_RATE: f64 = 5_000.0;
+/// One at a time: a sender that has no processor sends less than it is to.
+static LOAD: Mutex<()> = Mutex::new(());
+
 /// Routes of each family that change at every reload.
 const ROUTES: u16 = 5_000;
 /// To and fro.
@@ -108,14 +111,16 @@ impl Scene {
         format!("[[route]]\ndst = \"{net}\"\nvia = \"{via}\"\nmode = \"{tunnel}\"\n")
     }
 
-    /// Reloads one table and the other while A's container sends to the pair: at each reload all datagrams turn to the other way, at one and the same number.
+    /// Reloads one table and the other while A's container sends to the pair, and B's to A's: at each
+    /// reload all datagrams to the pair turn to the other way, at one and the same number.
     fn turns_whole(&self, tables: [String; 2]) {
+        let _alone = LOAD.lock().unwrap_or_else(PoisonError::into_inner);
         let head = self.a.config("tc", &self.b);
         let head = head.split("[[route]]").next().unwrap();
         let tables = tables.map(|table| format!("{head}{table}"));
         let daemons = self.start(&tables);
         let reloads = tables.iter().rev().cycle().take(RELOADS);
-        let there = self.udp_numbered_to_the_pair(|| {
+        let [there, back] = self.udp_numbered_both_ways(|| {
             for table in reloads {
                 reload(&daemons[0], table)?;
                 // A sender without a processor would know nothing of this table.
@@ -123,8 +128,9 @@ impl Scene {
             }
             Ok(())
         });
-        let there = there.unwrap();
-        there.ensure_all_arrived_once(LEAST_RATE).unwrap();
+        for numbered in [&there, &back] {
+            numbered.ensure_all_arrived_once(LEAST_RATE).unwrap();
+        }
         let turns = &there.turns;
         assert_eq!(
             turns.len(),
@@ -163,9 +169,17 @@ impl Scene {
         daemons
     }
 
-    fn udp_numbered_to_the_pair(&self, meanwhile: impl FnOnce() -> Result<()>) -> Result<Numbered> {
-        let to: [&Node; 2] = [&self.b.container, &self.c.container];
-        udp_numbered_to_any(&self.a.container, &to, &self.pair(), RATE, meanwhile)
+    /// What becomes of datagrams from A's container to the pair, and of those from B's to A's.
+    fn udp_numbered_both_ways(&self, meanwhile: impl FnOnce() -> Result<()>) -> [Numbered; 2] {
+        let [a, b, c]: [&Node; 3] = [&self.a.container, &self.b.container, &self.c.container];
+        let mut there = None;
+        let back = udp_numbered(b, a, self.a.container.v4(), FULL_RATE, || {
+            let way = udp_numbered_to_any(a, &[b, c], &self.pair(), FULL_RATE, meanwhile)?;
+            there = Some(way);
+            Ok(())
+        });
+        let back = back.unwrap();
+        [there.unwrap(), back]
     }
 }
 

@@ -3,12 +3,10 @@
 use std::{net::IpAddr, thread, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow};
-use routemesh_tests::lab::{Pair, Ping, Routemesh, Side, udp_numbered};
+use routemesh_tests::lab::{LEAST_RATE, Pair, Ping, Routemesh, Side, udp_numbered};
 
 /// Datagrams in a second, where the machine can.
 const RATE: u32 = 50_000;
-/// Fewer would prove little.
-const LEAST_RATE: f64 = 5_000.0;
 const MODES: [&str; 6] = ["vxlan", "geneve", "direct", "gre", "ipip", "vxlan"];
 
 #[test]

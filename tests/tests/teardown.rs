@@ -2,10 +2,12 @@
 
 use anyhow::ensure;
 use routemesh_tests::lab::{
-    Footprint, Lab, Leftovers, PATIENCE, Pair, Ping, Process, Routemesh, attached, binary,
-    eventually, tcp_stream,
+    Footprint, LEAST_RATE, Lab, Leftovers, PATIENCE, Pair, Ping, Process, Routemesh, attached,
+    binary, eventually, tcp_stream, udp_numbered_both_ways,
 };
 
+/// Datagrams in a second and direction, where the machine can.
+const RATE: u32 = 20_000;
 const MIB: u64 = 1 << 20;
 
 #[test]
@@ -82,16 +84,9 @@ fn forwarding_outlives_a_killed_daemon_and_the_next_one_takes_over() {
     tcp_stream(from, to, to.v6(), MIB).unwrap();
 
     // Forwarding goes on while the next daemon starts: not one of these is lost.
-    let pings = Ping {
-        count: 60,
-        ..Ping::default()
-    };
-    std::thread::scope(|scope| {
-        let (node, address) = (routemesh_tests::lab::Node::clone(from), to.v4());
-        let pinging = scope.spawn(move || pings.run(&node, address));
-        a.resume().unwrap();
-        pinging.join().unwrap().unwrap();
-    });
+    for numbered in udp_numbered_both_ways([from, to], RATE, || a.resume()).unwrap() {
+        numbered.ensure_all_arrived_once(LEAST_RATE).unwrap();
+    }
     Ping::default().run(to, from.v4()).unwrap();
     a.stop().unwrap();
     footprint.until_gone().unwrap();

@@ -8,13 +8,8 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::lab::{
-    Chain, Pair, Routemesh, Side, pinned_maps, run, udp_numbered_both_ways,
+    Chain, FULL_RATE, LEAST_RATE, Pair, Routemesh, Side, pinned_maps, run, udp_numbered_both_ways,
 };
-
-/// Datagrams in a second and direction, where the machine can.
-const RATE: u32 = 100_000;
-/// Fewer would prove little.
-const LEAST_RATE: f64 = 5_000.0;
 
 /// One at a time: a receiver that has no processor for a second loses datagrams by itself.
 static LOAD: Mutex<()> = Mutex::new(());
@@ -151,7 +146,7 @@ fn under_load(
     daemon.resume().unwrap();
     let before = State::of(daemon, [0, 0]);
     let containers = [&a.container, &b.container];
-    let numbered = udp_numbered_both_ways(containers, RATE, || meanwhile(daemon));
+    let numbered = udp_numbered_both_ways(containers, FULL_RATE, || meanwhile(daemon));
     let numbered = numbered.with_context(|| daemon.log()).unwrap();
     for numbered in &numbered {
         numbered.ensure_all_arrived_once(LEAST_RATE).unwrap();

@@ -8,6 +8,7 @@
 //! network, [`Host::container`] a container. Hosts forward nothing by themselves and know no
 //! route to one another's containers: whatever gets through, routemesh carried.
 
+mod batch;
 mod builds;
 mod call;
 mod capture;
@@ -60,7 +61,9 @@ pub use iptables::{accept, docker_rules, refuse_sources};
 pub use machine::{Machine, SHARED, debian};
 pub use network::{Container, Network};
 pub use node::Node;
-pub use numbered::{Numbered, udp_numbered, udp_numbered_both_ways, udp_numbered_to_any};
+pub use numbered::{
+    FULL_RATE, LEAST_RATE, Numbered, udp_numbered, udp_numbered_both_ways, udp_numbered_to_any,
+};
 pub use openvswitch::OpenVswitch;
 pub use pair::{Pair, Segments, Side};
 pub use probe::Probe;
