@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, fmt, fs};
 use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::lab::{Footprint, Routemesh, attached, pinned_maps, pinned_under};
 
-/// By how many KiB a daemon's own memory may grow in a life, for a hundred more routes and what the
-/// allocator does not give back: 200 to 400 were seen. One that keeps 3 KiB of each operation is over
-/// it within a life.
+/// By how many KiB a daemon's own memory may grow in a life, for some fifty more routes and what the
+/// allocator does not give back: 332 were seen. One that keeps 3 KiB of each operation is over it
+/// within a life.
 const MEMORY: u64 = 512;
 
 /// Memory of a daemon's own that is in use, in KiB: what is of a file or of a map is not.
