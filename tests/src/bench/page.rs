@@ -77,7 +77,8 @@ pub(crate) fn markdown(report: &Report, flowtable: Option<&Report>, chart: Optio
         let _ = write!(page, "\n![Bars of the main comparisons]({chart})\n");
     }
     page += &goals(report);
-    page += &slower(report);
+    page += "\n## Where routemesh is not faster\n\n";
+    page += &slower(&report.comparisons);
     page += "\n## All figures\n";
     let mut comparisons: Vec<_> = report.comparisons.iter().collect();
     comparisons.sort_by_key(|comparison| comparison.row);
@@ -94,11 +95,15 @@ fn elsewhere(report: &Report) -> String {
         "\n## Flowtable, in an emulated machine\n\n{EMULATED}\n{}",
         run(report)
     );
-    let with_it = |comparison: &&Comparison| comparison.samples(column::FLOWTABLE).is_some();
+    let with_it = |one: &&Comparison| one.samples(column::FLOWTABLE).is_some();
+    let mut comparisons: Vec<_> = report.comparisons.iter().filter(with_it).collect();
+    comparisons.sort_by_key(|comparison| comparison.row);
     let spread = Pace::of(report.quick).spread;
-    for comparison in report.comparisons.iter().filter(with_it) {
+    for comparison in &comparisons {
         text += &table(comparison, spread);
     }
+    text += "\nWhere routemesh is not faster in these:\n\n";
+    text += &slower(comparisons);
     text
 }
 
@@ -188,10 +193,9 @@ fn shown(goal: &Goal, report: &Report) -> String {
 }
 
 /// Columns of routemesh that are not surely better than each of what its users would use.
-fn slower(report: &Report) -> String {
-    let mut text = String::from("\n## Where routemesh is not faster\n\n");
-    let mut none = true;
-    for comparison in &report.comparisons {
+fn slower<'a>(comparisons: impl IntoIterator<Item = &'a Comparison>) -> String {
+    let mut text = String::new();
+    for comparison in comparisons {
         let (ours, others): (Vec<_>, Vec<_>) = comparison
             .columns
             .iter()
@@ -208,7 +212,6 @@ fn slower(report: &Report) -> String {
                 }
             });
             if !faster {
-                none = false;
                 let Comparison { row, title, .. } = comparison;
                 let ratio = ratio.as_ref().map_or_else(
                     || format!("{NOT_KNOWN}: `{other}` is not surely above zero"),
@@ -218,7 +221,7 @@ fn slower(report: &Report) -> String {
             }
         }
     }
-    if none {
+    if text.is_empty() {
         text += "Nowhere in this run.\n";
     }
     text
@@ -351,8 +354,11 @@ mod tests {
 
     #[test]
     fn a_flowtable_from_elsewhere_has_a_section_with_its_own_machine() {
-        let columns: [(_, &[f64]); 2] =
-            [(column::CABLE, &[8.0; 6]), (column::FLOWTABLE, &[4.0; 6])];
+        let columns: [(_, &[f64]); 3] = [
+            (column::CABLE, &[8.0; 6]),
+            (column::FLOWTABLE, &[4.0; 6]),
+            (column::TC, &[3.0; 6]),
+        ];
         let mut other = Report::of("tcp-1", &columns);
         other.machine.kernel = "6.1.0-emulated".to_owned();
         let here = Report::of("tcp-1", &columns[..1]);
@@ -362,6 +368,7 @@ mod tests {
             .unwrap();
         assert!(section.contains("Linux 6.1.0-emulated"), "{section}");
         assert!(section.contains("flowtable | 4.00 | 0.50 ×"), "{section}");
+        assert!(section.contains("`routemesh tc` of `kernel + nftables' flowtable`: 0.75 ×"));
         assert!(!before.contains("6.1.0-emulated"), "{before}");
     }
 }
