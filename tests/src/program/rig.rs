@@ -17,7 +17,7 @@ use nix::{
 };
 use routemesh::{
     datapath::{Arrival, Datapath, Hook, Run, detach_all},
-    reconcile::fib::{Change, Fib, Step},
+    reconcile::fib::{Change, Fib, Step, slots},
 };
 use routemesh_common::{Counter, Outcome, Route};
 
@@ -290,7 +290,7 @@ impl Rig {
             );
         }
         let routes = self.datapath.route_counters().expect("read the routes");
-        for slot in 0..ROUTES {
+        for slot in 0..slots(ROUTES) {
             let Counter { packets, bytes } = routes.of(slot);
             if packets > 0 {
                 counts.routes.insert(slot, (packets, bytes));

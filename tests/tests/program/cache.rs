@@ -9,7 +9,7 @@ use routemesh_tests::program::{Row, Target, V4, in_rig, run_all};
 use super::transit;
 
 /// Counters that no other route of the rig has.
-const FREE: Range<u32> = 200..1024;
+const FREE: Range<u32> = 200..2048;
 /// One bit less than the entries of the rig's caches.
 const MASK: u32 = 4096 - 1;
 
