@@ -4,8 +4,11 @@
 //! with it, and `ip neigh flush` deletes up to ten times what it meets, such as the entries that
 //! packets have made meanwhile.
 
-use anyhow::Result;
-use routemesh_tests::lab::{LEAST_RATE, Node, Numbered, Pair, Ping, as_often, udp_numbered_to_any};
+use anyhow::{Result, ensure};
+use routemesh_tests::lab::{
+    LEAST_RATE, Node, Numbered, PATIENCE, Pair, Ping, Side, as_often, eventually, udp_numbered,
+    udp_numbered_to_any,
+};
 
 /// Datagrams in a second, to an address of each family in turn, where the machine can.
 const RATE: u32 = 50_000;
@@ -20,6 +23,42 @@ fn nothing_is_lost_at_tc_while_neighbours_are_flushed() {
 #[test]
 fn nothing_is_lost_at_xdp_while_neighbours_are_flushed() {
     nothing_is_lost("xdp").unwrap();
+}
+
+/// A bridge forgets a station that it sees no packet of, as it does none of a container whose packets
+/// are forwarded before it; and then sends what is for it out of all its ports.
+#[test]
+fn a_container_that_its_bridge_forgets_is_asked_where_it_is_and_gets_its_packets_meanwhile() {
+    let pair = Pair::new().unwrap();
+    let (_a, b) = pair.routemesh("tc").unwrap();
+    let (from, to) = (&pair.a.container, &pair.b.container);
+    Ping::default().run(from, to.v4()).unwrap();
+    let before = b.ended("delivered_by_neighbour").unwrap();
+    let sent = udp_numbered(from, to, to.v4(), RATE, || {
+        for _ in 0..as_often(FLUSHES) {
+            let line = format!(
+                "link set {} type bridge fdb_flush",
+                pair.b.network.interface()
+            );
+            pair.b.host.ip(&line)?;
+            is_seen_again(&pair.b)?;
+        }
+        Ok(())
+    });
+    sent.unwrap().ensure_all_arrived_once(LEAST_RATE).unwrap();
+    assert_eq!(b.ended("delivered_by_neighbour").unwrap(), before);
+}
+
+/// Waits until the bridge has learnt where the container is. Nothing but an answer to its host tells,
+/// since this end of the stream only listens.
+fn is_seen_again(side: &Side) -> Result<()> {
+    let port = side.container.port();
+    eventually("the bridge to know the container", PATIENCE, || {
+        let known = side.host.run(["bridge", "fdb", "show", "dev", &port])?;
+        let learnt = known.lines().any(|line| !line.contains("permanent"));
+        ensure!(learnt, "{known}");
+        Ok(())
+    })
 }
 
 fn nothing_is_lost(mode: &str) -> Result<()> {

@@ -1,8 +1,10 @@
-//! Neighbours that the kernel knows no more.
+//! Neighbours, and stations behind bridges' ports, that the kernel knows no more.
 //!
-//! Whether an operator had them forgotten or they are gone, it takes a moment to find out. Until
-//! then packets go where they went: to look for a neighbour with a packet in hand is to lose it,
-//! should the entry be deleted once more meanwhile.
+//! Whether an operator had them forgotten, they aged or they are gone, it takes a moment to find out.
+//! Until then packets go where they went: to look for a neighbour with a packet in hand is to lose it,
+//! should the entry be deleted once more meanwhile, and a bridge sends what is for a station it does
+//! not know out of all ports. It forgets a station that it sees no packet of, by default after five
+//! minutes, and of a container whose packets are forwarded before it, it sees none.
 
 use std::{
     collections::BTreeMap,
@@ -15,43 +17,86 @@ use crate::model::{Mac, World};
 
 /// How long the kernel is asked for them. It asks the link for three seconds, and may be told to
 /// forget the answer before it is heard of here, again and again. A neighbour that has moved
-/// answers with its new MAC; packets to one that is dead are lost either way.
+/// answers with its new MAC, a station is seen at its new port; packets to one that is dead are lost
+/// either way.
 const HOLD: Duration = Duration::from_secs(30);
 
-/// Neighbours by interface index and address, and since when they are missed.
+/// What is missed, with what was known of it and since when.
 #[derive(Default)]
-pub(super) struct Forgotten(BTreeMap<(u32, IpAddr), (Mac, Instant)>);
+pub(super) struct Forgotten {
+    /// MACs, by interface index and address.
+    neighbours: BTreeMap<(u32, IpAddr), (Mac, Instant)>,
+    /// Ports, by bridge index and MAC, of stations that are neighbours.
+    stations: BTreeMap<(u32, Mac), (u32, Instant)>,
+}
 
 impl Forgotten {
-    /// `world` with the neighbours that were in the one before and are not missed for long, where
-    /// their interface still has a carrier.
+    /// `world` with what was in the one before and is not missed for long, where the interface still
+    /// has a carrier.
     pub(super) fn recall(&mut self, before: &World, world: Arc<World>, now: Instant) -> Arc<World> {
-        self.0.retain(|key, _| !world.neighbours.contains_key(key));
-        for (key, mac) in &before.neighbours {
-            if !world.neighbours.contains_key(key) {
-                self.0.entry(*key).or_insert((*mac, now));
-            }
-        }
-        let has_carrier = |index: &u32| world.interfaces.get(index).is_some_and(|link| link.up);
-        self.0.retain(|(index, _), (_, since)| {
-            has_carrier(index) && now.duration_since(*since) < HOLD
-        });
-        if self.0.is_empty() {
+        self.recall_neighbours(before, &world, now);
+        self.recall_stations(before, &world, now);
+        if self.is_empty() {
             return world;
         }
         let mut world = World::clone(&world);
-        let held = self.0.iter().map(|(key, (mac, _))| (*key, *mac));
-        world.neighbours.extend(held);
+        let neighbours = self.neighbours.iter();
+        world
+            .neighbours
+            .extend(neighbours.map(|(key, (mac, _))| (*key, *mac)));
+        let stations = self.stations.iter();
+        world
+            .fdb
+            .extend(stations.map(|(key, (port, _))| (*key, *port)));
         Arc::new(world)
     }
 
-    /// Those that are missed.
-    pub(super) fn keys(&self) -> impl Iterator<Item = (u32, IpAddr)> {
-        self.0.keys().copied()
+    fn recall_neighbours(&mut self, before: &World, world: &World, now: Instant) {
+        for (key, mac) in &before.neighbours {
+            if !world.neighbours.contains_key(key) {
+                self.neighbours.entry(*key).or_insert((*mac, now));
+            }
+        }
+        let has_carrier = |index: &u32| world.interfaces.get(index).is_some_and(|link| link.up);
+        self.neighbours.retain(|key, (_, since)| {
+            let missed = !world.neighbours.contains_key(key);
+            missed && has_carrier(&key.0) && now.duration_since(*since) < HOLD
+        });
+    }
+
+    fn recall_stations(&mut self, before: &World, world: &World, now: Instant) {
+        for ((bridge, _), mac) in &before.neighbours {
+            let key = (*bridge, *mac);
+            let port = before.fdb.get(&key);
+            if let Some(port) = port.filter(|_| !world.fdb.contains_key(&key)) {
+                self.stations.entry(key).or_insert((*port, now));
+            }
+        }
+        let is_port = |bridge: u32, port: &u32| {
+            let port = world.interfaces.get(port);
+            port.is_some_and(|port| port.up && port.master == Some(bridge))
+        };
+        self.stations.retain(|key, (port, since)| {
+            let missed = !world.fdb.contains_key(key);
+            missed && is_port(key.0, port) && now.duration_since(*since) < HOLD
+        });
+    }
+
+    /// Neighbours that are missed.
+    pub(super) fn neighbours(&self) -> impl Iterator<Item = (u32, IpAddr)> {
+        self.neighbours.keys().copied()
+    }
+
+    /// Neighbours of `world` that are known, but not where they are.
+    pub(super) fn strayed(&self, world: &World) -> impl Iterator<Item = (u32, IpAddr, Mac)> {
+        let neighbours = world.neighbours.iter();
+        neighbours
+            .filter(|((bridge, _), mac)| self.stations.contains_key(&(*bridge, **mac)))
+            .map(|((bridge, address), mac)| (*bridge, *address, *mac))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.neighbours.is_empty() && self.stations.is_empty()
     }
 }
 
@@ -81,7 +126,7 @@ mod tests {
         let (mut forgotten, now) = (Forgotten::default(), Instant::now());
         let held = forgotten.recall(&world(true, Some(MAC)), world(true, None), now);
         assert_eq!(held.neighbours.get(&KEY), Some(&MAC));
-        assert_eq!(forgotten.keys().collect::<Vec<_>>(), [KEY]);
+        assert_eq!(forgotten.neighbours().collect::<Vec<_>>(), [KEY]);
         let held = forgotten.recall(&held, world(true, None), now + HOLD / 2);
         assert_eq!(held.neighbours.get(&KEY), Some(&MAC));
         let gone = forgotten.recall(&held, world(true, None), now + HOLD);
@@ -103,5 +148,52 @@ mod tests {
         let (mut forgotten, now) = (Forgotten::default(), Instant::now());
         let gone = forgotten.recall(&world(true, Some(MAC)), world(false, None), now);
         assert!(gone.neighbours.is_empty() && forgotten.is_empty());
+    }
+
+    /// A bridge's port, with a neighbour that is or is not known to be behind it.
+    fn bridged(up: bool, known: bool) -> Arc<World> {
+        let port = Interface {
+            index: 7,
+            up,
+            master: Some(KEY.0),
+            ..Interface::default()
+        };
+        let mut world = World::clone(&world(true, Some(MAC)));
+        world.interfaces.insert(7, port);
+        world.fdb = known.then_some(((KEY.0, MAC), 7)).into_iter().collect();
+        Arc::new(world)
+    }
+
+    #[test]
+    fn a_station_that_aged_is_held_and_asked_for_where_it_was() {
+        let (mut forgotten, now) = (Forgotten::default(), Instant::now());
+        let held = forgotten.recall(&bridged(true, true), bridged(true, false), now);
+        assert_eq!(held.fdb, [((KEY.0, MAC), 7)].into());
+        let strayed: Vec<_> = forgotten.strayed(&held).collect();
+        assert_eq!(strayed, [(KEY.0, KEY.1, MAC)]);
+        let gone = forgotten.recall(&held, bridged(true, false), now + HOLD);
+        assert!(gone.fdb.is_empty() && forgotten.is_empty());
+    }
+
+    #[test]
+    fn a_station_that_is_seen_elsewhere_is_there() {
+        let (mut forgotten, now) = (Forgotten::default(), Instant::now());
+        let held = forgotten.recall(&bridged(true, true), bridged(true, false), now);
+        let mut elsewhere = World::clone(&bridged(true, false));
+        elsewhere.fdb.insert((KEY.0, MAC), 8);
+        let seen = forgotten.recall(&held, Arc::new(elsewhere), now);
+        assert_eq!(seen.fdb, [((KEY.0, MAC), 8)].into());
+        assert!(forgotten.is_empty());
+    }
+
+    #[test]
+    fn stations_go_with_their_port_and_those_that_are_no_neighbours_at_once() {
+        let (mut forgotten, now) = (Forgotten::default(), Instant::now());
+        let gone = forgotten.recall(&bridged(true, true), bridged(false, false), now);
+        assert!(gone.fdb.is_empty() && forgotten.is_empty());
+        let mut stranger = World::clone(&bridged(true, true));
+        stranger.neighbours.clear();
+        let gone = forgotten.recall(&stranger, bridged(true, false), now);
+        assert!(gone.fdb.is_empty() && forgotten.is_empty());
     }
 }

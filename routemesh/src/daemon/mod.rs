@@ -31,7 +31,7 @@ use tokio::sync::Notify;
 use crate::{
     config::Config,
     datapath::{Attached, Datapath, Hook},
-    model::{Uplink, World},
+    model::{Mac, Uplink, World},
     reconcile::{
         hops::{Underlay, Unreachable},
         plan::{Plan, Rows},
@@ -248,8 +248,16 @@ impl Daemon {
     fn missed(&self) -> BTreeSet<(u32, IpAddr)> {
         let stations = self.stations();
         let endpoints = &self.plan.endpoints;
-        let keys = self.forgotten.keys();
+        let keys = self.forgotten.neighbours();
         keys.filter(|key| stations.contains(key) || endpoints.contains_key(&key.1))
+            .collect()
+    }
+
+    /// Containers of which the kernel knows no more behind which port they are.
+    fn strayed(&self) -> Vec<(u32, IpAddr, Mac)> {
+        let strayed = self.forgotten.strayed(&self.world);
+        strayed
+            .filter(|(_, address, _)| self.plan.endpoints.contains_key(address))
             .collect()
     }
 

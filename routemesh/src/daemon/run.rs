@@ -256,21 +256,27 @@ fn reload(daemon: &Mutex<Daemon>) {
     }
 }
 
-/// Has the kernel find the MACs of next hops, and of all that it has forgotten. Those `asked` for
-/// were looked for already; the answer is all next hops that were by now.
+/// Has the kernel find the MACs of next hops, and of all that it has forgotten, and has bridges learn
+/// anew where containers are. Those `asked` for were looked for already; the answer is all next hops
+/// that were by now.
 async fn resolve(
     daemon: &Mutex<Daemon>,
     follower: &Follower,
     asked: &BTreeSet<(u32, IpAddr)>,
 ) -> BTreeSet<(u32, IpAddr)> {
-    let (wanted, missed) = {
+    let (wanted, missed, strayed) = {
         let daemon = lock(daemon);
-        (daemon.stations(), daemon.missed())
+        (daemon.stations(), daemon.missed(), daemon.strayed())
     };
     let new: BTreeSet<_> = wanted.difference(asked).copied().collect();
     for (ifindex, address) in new.union(&missed) {
         if let Err(error) = follower.resolve(*ifindex, *address).await {
             tracing::debug!("resolve {address}: {error:#}");
+        }
+    }
+    for (bridge, address, mac) in strayed {
+        if let Err(error) = follower.probe(bridge, address, mac).await {
+            tracing::debug!("probe {address}: {error:#}");
         }
     }
     wanted

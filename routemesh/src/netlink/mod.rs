@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result, anyhow};
 use tokio::{sync::watch, task::JoinHandle};
 
 use self::{events::Events, follow::Follow, requests::Requests};
-use crate::model::World;
+use crate::model::{Mac, World};
 
 /// Room for messages not yet read, in bytes.
 const RECEIVE_BUFFER: usize = 16 << 20;
@@ -128,5 +128,16 @@ impl Follower {
     /// If the kernel refuses, as for an interface that is down or does not exist.
     pub async fn resolve(&self, index: u32, address: IpAddr) -> Result<()> {
         self.requests.resolve(index, address).await
+    }
+
+    /// Has the kernel ask the neighbour, at once and though its link-layer address is known, whether it
+    /// is there: by the answer the bridge that it is behind learns its port. Entries set by hand are
+    /// left alone.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses, as for an interface that is down or does not exist.
+    pub async fn probe(&self, index: u32, address: IpAddr, mac: Mac) -> Result<()> {
+        self.requests.probe(index, address, mac).await
     }
 }

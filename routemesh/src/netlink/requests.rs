@@ -30,7 +30,7 @@ use nix::errno::Errno;
 use rtnetlink::Handle;
 
 use super::apply::apply;
-use crate::model::{Path, World};
+use crate::model::{Mac, Path, World};
 
 /// Reads of all tables in a row that a change may spoil.
 const ATTEMPTS: usize = 8;
@@ -190,6 +190,22 @@ impl Requests {
             .execute()
             .await
             .with_context(|| format!("resolve neighbour {address} on interface {index}"))
+    }
+
+    /// Has the kernel ask a neighbour whose link-layer address is known (`ip neigh replace … nud probe`).
+    pub(super) async fn probe(&self, index: u32, address: IpAddr, mac: Mac) -> Result<()> {
+        if self.is_fixed(index, address).await? {
+            return Ok(());
+        }
+        self.handle
+            .neighbours()
+            .add(index, address)
+            .link_layer_address(&mac.0)
+            .state(NeighbourState::Probe)
+            .replace()
+            .execute()
+            .await
+            .with_context(|| format!("probe neighbour {address} on interface {index}"))
     }
 
     /// Whether the neighbour's entry is permanent or of a link that needs no resolution.
