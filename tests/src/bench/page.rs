@@ -70,9 +70,6 @@ usual proportion: only what is in the same table compares.
 /// not; `chart` is the picture's path from there, where there is one.
 pub(crate) fn markdown(report: &Report, flowtable: Option<&Report>, chart: Option<&str>) -> String {
     let mut page = format!("{INTRODUCTION}\n{}", run(report));
-    if report.quick {
-        page += "\nA short run (`--quick`): the intervals are wider than they could be.\n";
-    }
     if let Some(chart) = chart {
         let _ = write!(page, "\n![Bars of the main comparisons]({chart})\n");
     }
@@ -111,7 +108,12 @@ fn elsewhere(report: &Report) -> String {
 fn run(report: &Report) -> String {
     let Report { machine, date, .. } = report;
     let took = took(report.seconds);
-    format!("The machine: {machine}. Measured on {date}; this run took {took}.\n")
+    let short = if report.quick {
+        " It was a short one (`--quick`): the intervals are wider than they could be."
+    } else {
+        ""
+    };
+    format!("The machine: {machine}. Measured on {date}; this run took {took}.{short}\n")
 }
 
 fn took(seconds: u64) -> String {
