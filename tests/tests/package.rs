@@ -1,17 +1,63 @@
-//! The Debian package in a Debian of its own, under the systemd that it is for.
+//! What the archives hold, and the Debian package in a Debian of its own, under the systemd that it is
+//! for.
 
-use std::{env, path::Path, process::Command};
+use std::{env, fs, path::Path, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::lab::{
-    Machine, Node, PATIENCE, Pair, Ping, Routemesh, SHARED, attached, debian, eventually,
-    udp_numbered,
+    Machine, Node, PATIENCE, Pair, Ping, Routemesh, SHARED, attached, binary, debian, eventually,
+    run, udp_numbered,
 };
 
 const UNIT: &str = "routemesh.service";
 const CONFIG: &str = "/etc/routemesh/config.toml";
 /// Datagrams in a second while something is done to the daemon.
 const RATE: u32 = 20_000;
+
+/// The repository.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// What the package holds beside man pages.
+const IN_PACKAGE: [&str; 9] = [
+    "etc/routemesh/config.toml",
+    "usr/bin/routemesh",
+    "usr/lib/systemd/system/routemesh.service",
+    "usr/lib/sysusers.d/routemesh.conf",
+    "usr/share/bash-completion/completions/routemesh",
+    "usr/share/doc/routemesh/LICENSES-THIRD-PARTY.gz",
+    "usr/share/doc/routemesh/copyright",
+    "usr/share/fish/vendor_completions.d/routemesh.fish",
+    "usr/share/zsh/vendor-completions/_routemesh",
+];
+/// What the tarball holds beside man pages.
+const IN_TARBALL: [&str; 11] = [
+    "LICENSE-APACHE",
+    "LICENSE-GPL-2.0",
+    "LICENSE-MIT",
+    "LICENSES-THIRD-PARTY",
+    "completions/_routemesh",
+    "completions/routemesh.bash",
+    "completions/routemesh.fish",
+    "config.toml",
+    "routemesh",
+    "routemesh.service",
+    "routemesh.sysusers",
+];
+
+/// Of the program under test, so that none is built for it.
+#[test]
+fn the_package_and_the_tarball_hold_what_an_operator_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("stripped");
+    let program = program.to_str().unwrap();
+    // Packing all that a debugger wants takes a minute.
+    run(
+        "strip",
+        ["-o", program, binary().unwrap().to_str().unwrap()],
+    )
+    .unwrap();
+    let made = dist(folder.path(), &["--binary", program]);
+    hold_what_an_operator_needs(folder.path(), &made);
+}
 
 /// It takes minutes: a release is built, and a Debian fetched.
 #[test]
@@ -41,10 +87,18 @@ fn the_package_is_installed_started_upgraded_and_purged() {
 
 /// Makes the package, and tells its name.
 fn package(folder: &Path, revision: &str) -> String {
+    let made = dist(folder, &["--revision", revision]);
+    hold_what_an_operator_needs(folder, &made);
+    made[1].clone()
+}
+
+/// Makes the tarball and the package, and tells their names in this order.
+fn dist(folder: &Path, options: &[&str]) -> [String; 2] {
     let made = Command::new(env!("CARGO"))
-        .args(["xtask", "dist", "--revision", revision, "--output"])
+        .args(["xtask", "dist", "--output"])
         .arg(folder)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .args(options)
+        .current_dir(ROOT)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&made.stdout);
@@ -53,11 +107,53 @@ fn package(folder: &Path, revision: &str) -> String {
         "{said}{}",
         String::from_utf8_lossy(&made.stderr)
     );
-    let mut words = said.split_whitespace();
-    words
-        .find(|word| word.ends_with(".deb"))
-        .unwrap()
-        .to_owned()
+    [".tar.gz", ".deb"].map(|ending| {
+        let mut words = said.split_whitespace();
+        words
+            .find(|word| word.ends_with(ending))
+            .unwrap_or_else(|| panic!("no {ending}: {said}"))
+            .to_owned()
+    })
+}
+
+/// The program, what starts it, its completions and man pages, an example configuration and the
+/// licences; and the tarball's program runs.
+fn hold_what_an_operator_needs(folder: &Path, [tarball, package]: &[String; 2]) {
+    let pages = fs::read_dir(Path::new(ROOT).join("docs/man")).unwrap();
+    let pages = pages.map(|page| page.unwrap().file_name().into_string().unwrap());
+    let pages: Vec<String> = pages.collect();
+    assert!(pages.len() > 1, "{pages:?}");
+    let [tarball, package] = [tarball, package].map(|name| folder.join(name));
+    let [tarball, package] = [&tarball, &package].map(|path| path.to_str().unwrap());
+
+    let contents = run("dpkg-deb", ["--contents", package]).unwrap();
+    let held: Vec<&str> = contents
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(5)?.strip_prefix("./"))
+        .collect();
+    let pages_held = pages
+        .iter()
+        .map(|page| format!("usr/share/man/man8/{page}.gz"));
+    for name in pages_held.chain(IN_PACKAGE.map(str::to_owned)) {
+        assert!(held.contains(&name.as_str()), "no {name}: {contents}");
+    }
+
+    let contents = run("tar", ["--list", "--file", tarball]).unwrap();
+    let (top, _) = contents.split_once('/').unwrap();
+    let held: Vec<&str> = contents.lines().collect();
+    let pages_held = pages.iter().map(|page| format!("man/{page}"));
+    for name in pages_held.chain(IN_TARBALL.map(str::to_owned)) {
+        let name = format!("{top}/{name}");
+        assert!(held.contains(&name.as_str()), "no {name}: {contents}");
+    }
+    let to = folder.to_str().unwrap();
+    run("tar", ["--extract", "--file", tarball, "--directory", to]).unwrap();
+    let program = folder.join(top).join("routemesh");
+    let version = run(program.to_str().unwrap(), ["--version"]).unwrap();
+    assert!(
+        version.contains(env!("CARGO_PKG_VERSION")),
+        "{program:?} says {version}"
+    );
 }
 
 /// The last one, and the tarball.
