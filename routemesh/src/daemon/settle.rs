@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::{Daemon, run::lock};
+use anyhow::Result;
+
+use super::{Daemon, run::lock, sync::Failures};
 use crate::datapath::grace_period;
 
 /// Tidies up after each change of routes, for ever.
@@ -34,8 +36,34 @@ impl Daemon {
 
     /// Does what waited for packets from before `epoch`; says whether all of it went well.
     fn end_grace(&mut self, epoch: u64) -> bool {
-        self.datapath.routes_settled(epoch);
         self.table.grace_ended();
+        let (freed, result) = self.tidy_up(epoch);
+        if self.table.unsettled() > 0 && freed {
+            self.sync_edited_routes();
+        }
+        if let Err(error) = &result {
+            tracing::warn!("{error:#}; it is tried again");
+        }
+        result.is_ok()
+    }
+
+    /// Waits until there are slots for all routes that are to be added, or none is to come free: those
+    /// of records that went lately are when no packet is under way that may read them.
+    pub(super) fn make_room(&mut self, failures: &mut Failures) {
+        while self.table.must_wait() {
+            let epoch = self.datapath.route_epoch();
+            grace_period();
+            let (_, result) = self.tidy_up(epoch);
+            if !failures.note(result) {
+                break;
+            }
+        }
+    }
+
+    /// Frees slots, and removes records, that packets from before `epoch` may have read; says whether
+    /// slots came free.
+    fn tidy_up(&mut self, epoch: u64) -> (bool, Result<()>) {
+        self.datapath.routes_settled(epoch);
         let freed = self.table.fib_mut().release(epoch);
         let (mut removed, mut result) = (Vec::new(), self.datapath.clear_route_counters(&freed));
         for place in self.table.fib().removable(epoch) {
@@ -49,12 +77,6 @@ impl Daemon {
             let epoch = self.datapath.flip_routes();
             self.table.fib_mut().removed(&removed, epoch);
         }
-        if self.table.unsettled() > 0 && !freed.is_empty() {
-            self.sync_edited_routes();
-        }
-        if let Err(error) = &result {
-            tracing::warn!("{error:#}; it is tried again");
-        }
-        result.is_ok()
+        (!freed.is_empty(), result)
     }
 }

@@ -112,6 +112,21 @@ impl Daemon {
         self.sync_hops(failures);
         self.add_peers(failures);
         self.add_networks(failures);
+        // With the second what there is no slot for until those of what goes are free.
+        for _ in 0..2 {
+            self.make_room(failures);
+            self.stage_routes(failures);
+            if !self.table.must_wait() {
+                break;
+            }
+        }
+        self.forget_hops();
+        self.forget_peers(failures);
+        self.narrow_networks(failures);
+        self.changed.notify_one();
+    }
+
+    fn stage_routes(&mut self, failures: &mut Failures) {
         let hops = &self.hops;
         let steps = self
             .table
@@ -119,10 +134,6 @@ impl Daemon {
         if !steps.is_empty() {
             self.change_routes(&steps, failures);
         }
-        self.forget_hops();
-        self.forget_peers(failures);
-        self.narrow_networks(failures);
-        self.changed.notify_one();
     }
 
     /// All at once: a packet goes by the routes before or by those after.

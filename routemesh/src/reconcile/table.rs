@@ -178,6 +178,14 @@ impl Table {
         }
     }
 
+    /// Whether there may be too few slots for all that is to be added, as long as packets may be
+    /// under way that read records which went.
+    #[must_use]
+    pub fn must_wait(&self) -> bool {
+        let added = self.dirty.iter().filter(|dst| !self.fib.has_record(**dst));
+        !self.fib.is_settled() && added.count() > self.fib.room()
+    }
+
     /// What must be staged in the kernel so that it can go by this table. Then
     /// [`Self::committed`] or [`Self::aborted`] must follow.
     pub fn stage(&mut self, reachable: impl Fn(u32) -> bool) -> Vec<Step> {
@@ -424,6 +432,29 @@ mod tests {
         let (set, removed) = settle(&mut table);
         assert_eq!(set, ["10.2.0.0/24", "10.3.0.0/24"]);
         assert!(removed.is_empty());
+    }
+
+    #[test]
+    fn routes_wait_for_the_slots_of_those_that_went() {
+        let mut table = Table::new(1_000);
+        let routes = |second: u8| -> Vec<Route> {
+            let thirds = (0..4).flat_map(|third| (0..250).map(move |fourth| (third, fourth)));
+            let dst = thirds.map(|(third, fourth)| format!("10.{second}.{third}.{fourth}/32"));
+            dst.map(|dst| direct(&dst, "192.0.2.1")).collect()
+        };
+        for second in [1, 2] {
+            table.set_file(&routes(second));
+            assert!(!table.must_wait(), "nothing comes free");
+            settle(&mut table);
+        }
+        table.set_file(&routes(3));
+        assert!(table.must_wait());
+        let leaving = table.fib().removable(1);
+        table.fib_mut().removed(&leaving, 2);
+        assert!(table.must_wait());
+        table.fib_mut().release(2);
+        assert!(!table.must_wait());
+        assert_eq!(settle(&mut table).0.len(), 1_000);
     }
 
     #[test]
