@@ -62,13 +62,12 @@ impl fmt::Display for Moment {
 }
 
 impl Moment {
-    /// One time in three by the clock, where a batch takes `batch` to be in force.
+    /// One time in three by the clock, about when a batch is in force that takes `batch` for that.
     pub(crate) fn by_chance(chance: &mut Chance, batch: Duration) -> Self {
         if chance.below(3) == 0 {
-            // It is written down first, with calls; the stores come towards the end.
-            let half = batch / 2;
-            let more = chance.below(half.as_micros() as usize + 1);
-            return Self::After(half + Duration::from_micros(more as u64));
+            // The stores are the last of it; what comes first, as it is written down, has calls.
+            let more = chance.below(batch.as_micros() as usize / 2 + 1);
+            return Self::After(batch * 3 / 4 + Duration::from_micros(more as u64));
         }
         let (kind, of_files, first, count) = *chance.pick(&CALLS);
         Self::At(Call {
