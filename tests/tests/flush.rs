@@ -5,6 +5,7 @@
 //! packets have made meanwhile.
 
 use anyhow::{Result, ensure};
+use routemesh::model::Mac;
 use routemesh_tests::lab::{
     LEAST_RATE, Node, Numbered, PATIENCE, Pair, Ping, Side, as_often, eventually, udp_numbered,
     udp_numbered_to_any,
@@ -36,17 +37,51 @@ fn a_container_that_its_bridge_forgets_is_asked_where_it_is_and_gets_its_packets
     let before = b.ended("delivered_by_neighbour").unwrap();
     let sent = udp_numbered(from, to, to.v4(), RATE, || {
         for _ in 0..as_often(FLUSHES) {
-            let line = format!(
-                "link set {} type bridge fdb_flush",
-                pair.b.network.interface()
-            );
-            pair.b.host.ip(&line)?;
+            flush_stations(&pair.b)?;
             is_seen_again(&pair.b)?;
         }
         Ok(())
     });
     sent.unwrap().ensure_all_arrived_once(LEAST_RATE).unwrap();
     assert_eq!(b.ended("delivered_by_neighbour").unwrap(), before);
+}
+
+#[test]
+fn a_container_that_its_bridge_had_forgotten_before_the_start_is_asked_where_it_is() {
+    let pair = Pair::new().unwrap();
+    let (_a, mut b) = pair.routemesh("tc").unwrap();
+    Ping::default()
+        .run(&pair.a.container, pair.b.container.v4())
+        .unwrap();
+    b.kill();
+    // By itself the kernel has no reason to ask.
+    let (host, bridge) = (&pair.b.host, pair.b.network.interface());
+    let delay = format!("ipv4.neigh.{bridge}.delay_first_probe_time");
+    host.sysctl(&delay, "3600").unwrap();
+    let (address, mac) = (
+        pair.b.container.v4(),
+        Mac(pair.b.container.mac("eth0").unwrap()),
+    );
+    let aged = format!("neigh replace {address} lladdr {mac} dev {bridge} nud stale");
+    host.ip(&aged).unwrap();
+    flush_stations(&pair.b).unwrap();
+    b.resume().unwrap();
+    eventually("the container to be asked", PATIENCE, || {
+        let entry = host.run(["ip", "neigh", "show", &address.to_string()])?;
+        ensure!(entry.contains("REACHABLE"), "{entry}");
+        Ok(())
+    })
+    .unwrap();
+    is_seen_again(&pair.b).unwrap();
+}
+
+/// Has the bridge forget all that it has learnt.
+fn flush_stations(side: &Side) -> Result<()> {
+    let line = format!(
+        "link set {} type bridge fdb_flush",
+        side.network.interface()
+    );
+    side.host.ip(&line)
 }
 
 /// Waits until the bridge has learnt where the container is. Nothing but an answer to its host tells,

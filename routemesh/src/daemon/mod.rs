@@ -253,11 +253,12 @@ impl Daemon {
             .collect()
     }
 
-    /// Containers of which the kernel knows no more behind which port they are.
+    /// Containers of which the kernel does not know, or knows no more, behind which port they are.
     fn strayed(&self) -> Vec<(u32, IpAddr, Mac)> {
-        let strayed = self.forgotten.strayed(&self.world);
-        strayed
+        let forgotten = self.forgotten.strayed(&self.world);
+        forgotten
             .filter(|(_, address, _)| self.plan.endpoints.contains_key(address))
+            .chain(self.plan.strayed.iter().copied())
             .collect()
     }
 

@@ -10,7 +10,7 @@ use routemesh_common::{ENDPOINT_SLOTS, Endpoint, Interface, OUTCOME_ROWS, RouteK
 use crate::{
     api::LinkRole,
     config::Config,
-    model::{self, Network, Prefix, Uplink, UplinkMode, World},
+    model::{self, Mac, Network, Prefix, Uplink, UplinkMode, World},
 };
 
 /// Outcome rows an interface has: one for tc, and one for XDP (an uplink's) or for its ports (a
@@ -50,6 +50,8 @@ pub struct Plan {
     pub attachments: BTreeMap<u32, Attachment>,
     /// Containers by address.
     pub endpoints: BTreeMap<IpAddr, Endpoint>,
+    /// Containers that their bridge knows no port of, by its index, with their addresses and MACs.
+    pub strayed: BTreeSet<(u32, IpAddr, Mac)>,
     /// Routes of the host itself.
     pub routes: BTreeMap<Prefix, HostRoute>,
 }
@@ -253,10 +255,14 @@ fn add_endpoints(plan: &mut Plan, interface: &model::Interface, subnets: &[Prefi
         } else {
             Some(interface)
         };
-        let ours = subnets.iter().any(|subnet| subnet.contains(*address));
-        if let (Some(port), true) = (port, ours)
-            && plan.endpoints.len() < ENDPOINT_SLOTS as usize
-        {
+        if !subnets.iter().any(|subnet| subnet.contains(*address)) {
+            continue;
+        }
+        let Some(port) = port else {
+            plan.strayed.insert((interface.index, *address, *mac));
+            continue;
+        };
+        if plan.endpoints.len() < ENDPOINT_SLOTS as usize {
             let veth = port.kind.as_deref() == Some("veth") && port.peer_elsewhere;
             let endpoint = Endpoint {
                 mac: mac.0,
