@@ -182,8 +182,9 @@ impl Table {
     /// under way that read records which went.
     #[must_use]
     pub fn must_wait(&self) -> bool {
-        let added = self.dirty.iter().filter(|dst| !self.fib.has_record(**dst));
-        !self.fib.is_settled() && added.count() > self.fib.room()
+        let room = self.fib.room();
+        let added = || self.dirty.iter().filter(|dst| !self.fib.has_record(**dst));
+        !self.fib.is_settled() && self.dirty.len() > room && added().count() > room
     }
 
     /// What must be staged in the kernel so that it can go by this table. Then
