@@ -13,7 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::model::{Mac, World};
+use crate::{
+    model::{Mac, World},
+    reconcile::plan::Plan,
+};
 
 /// How long the kernel is asked for them. It asks the link for three seconds, and may be told to
 /// forget the answer before it is heard of here, again and again. A neighbour that has moved
@@ -87,12 +90,18 @@ impl Forgotten {
         self.neighbours.keys().copied()
     }
 
-    /// Neighbours of `world` that are known, but not where they are.
-    pub(super) fn strayed(&self, world: &World) -> impl Iterator<Item = (u32, IpAddr, Mac)> {
+    /// Containers of `plan` that the kernel, which told of `world`, does not know a port of, or knows
+    /// none of any more. One that it believes to be gone is not among them: to ask it would be to
+    /// bring it back.
+    pub(super) fn strayed(&self, world: &World, plan: &Plan) -> Vec<(u32, IpAddr, Mac)> {
         let neighbours = world.neighbours.iter();
-        neighbours
-            .filter(|((bridge, _), mac)| self.stations.contains_key(&(*bridge, **mac)))
-            .map(|((bridge, address), mac)| (*bridge, *address, *mac))
+        let known = neighbours.map(|((bridge, address), mac)| (*bridge, *address, *mac));
+        let strayed = known.filter(|neighbour| {
+            let (bridge, address, mac) = *neighbour;
+            let held = self.stations.contains_key(&(bridge, mac));
+            held && plan.endpoints.contains_key(&address) || plan.strayed.contains(neighbour)
+        });
+        strayed.collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -102,6 +111,9 @@ impl Forgotten {
 
 #[cfg(test)]
 mod tests {
+    use bytemuck::Zeroable as _;
+    use routemesh_common::Endpoint;
+
     use super::*;
     use crate::model::Interface;
 
@@ -169,10 +181,22 @@ mod tests {
         let (mut forgotten, now) = (Forgotten::default(), Instant::now());
         let held = forgotten.recall(&bridged(true, true), bridged(true, false), now);
         assert_eq!(held.fdb, [((KEY.0, MAC), 7)].into());
-        let strayed: Vec<_> = forgotten.strayed(&held).collect();
+        let mut plan = Plan::default();
+        plan.endpoints.insert(KEY.1, Endpoint::zeroed());
+        let strayed = forgotten.strayed(&bridged(true, false), &plan);
         assert_eq!(strayed, [(KEY.0, KEY.1, MAC)]);
         let gone = forgotten.recall(&held, bridged(true, false), now + HOLD);
         assert!(gone.fdb.is_empty() && forgotten.is_empty());
+    }
+
+    #[test]
+    fn a_container_without_a_port_is_asked_for_until_the_kernel_believes_it_to_be_gone() {
+        let mut plan = Plan::default();
+        plan.strayed.insert((KEY.0, KEY.1, MAC));
+        let forgotten = Forgotten::default();
+        let strayed = forgotten.strayed(&bridged(true, false), &plan);
+        assert_eq!(strayed, [(KEY.0, KEY.1, MAC)]);
+        assert_eq!(forgotten.strayed(&world(true, None), &plan), []);
     }
 
     #[test]

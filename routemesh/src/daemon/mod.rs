@@ -255,11 +255,7 @@ impl Daemon {
 
     /// Containers of which the kernel does not know, or knows no more, behind which port they are.
     fn strayed(&self) -> Vec<(u32, IpAddr, Mac)> {
-        let forgotten = self.forgotten.strayed(&self.world);
-        forgotten
-            .filter(|(_, address, _)| self.plan.endpoints.contains_key(address))
-            .chain(self.plan.strayed.iter().copied())
-            .collect()
+        self.forgotten.strayed(&self.told, &self.plan)
     }
 
     /// Neighbours that may be gone are believed to be, some time.
