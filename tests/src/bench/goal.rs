@@ -117,6 +117,12 @@ const A_PROGRAM_STARTS: &str = "\
     code unit in place of four made the CLI 0.87 of what it was. Packed relocations \
     (`-z pack-relative-relocs`) changed nothing; not to free what the command line is read with before \
     the daemon is asked, 0.02 ms.";
+const AN_HOUR_LOADS: &str = "\
+    what is no ratio moves with the hour on a shared machine. In one in which a frame to one of \
+    4,096 destinations took 61 ns beside one route (row 7), it was 3.02 s.";
+const AN_HOUR_STARTS: &str = "\
+    what is no ratio moves with the hour on a shared machine. In one in which a frame to one of \
+    4,096 destinations took 61 ns beside one route (row 7), it was 136 ms.";
 const A_FASTER_CABLE: &str = "\
     the goal comes from a machine where a bare redirect carried 1.09 million frames a second, so \
     that all else that a frame takes, some 900 ns, hid what a program does. Where a bare redirect \
@@ -192,11 +198,11 @@ pub(crate) const GOALS: &[Goal] = &[
         "64 routes",
         Bound::AtMost(3.0),
     ),
-    figure("load-time", DAEMON, Bound::AtMost(4.0)),
+    figure("load-time", DAEMON, Bound::AtMost(4.0)).unless(AN_HOUR_LOADS),
     figure("load-lost", DAEMON, Bound::AtMost(0.0)),
     figure("load-memory", DAEMON, Bound::AtMost(400.0)),
     figure("add-to-effect", DAEMON, Bound::AtMost(1.0)).unless(A_PROGRAM_STARTS),
-    figure("start", DAEMON, Bound::AtMost(150.0)),
+    figure("start", DAEMON, Bound::AtMost(150.0)).unless(AN_HOUR_STARTS),
     figure("idle-memory", DAEMON, Bound::AtMost(15.0)),
 ];
 
