@@ -24,70 +24,77 @@ use crate::{
 /// either way.
 const HOLD: Duration = Duration::from_secs(30);
 
-/// What is missed, with what was known of it and since when.
+/// What the kernel knew and is missed, with the value that it had and since when.
+struct Missed<K, V>(BTreeMap<K, (V, Instant)>);
+
+/// Not derived, which would want a default of the keys and values.
+impl<K, V> Default for Missed<K, V> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord + Copy, V: Copy> Missed<K, V> {
+    /// Those of `before` that are not among the `known` are missed from now on; those that are known
+    /// again, cannot be back or are missed for long, no more.
+    fn update(
+        &mut self,
+        before: impl Iterator<Item = (K, V)>,
+        known: &BTreeMap<K, V>,
+        can_be_back: impl Fn(K, V) -> bool,
+        now: Instant,
+    ) {
+        for (key, value) in before.filter(|(key, _)| !known.contains_key(key)) {
+            self.0.entry(key).or_insert((value, now));
+        }
+        self.0.retain(|key, (value, since)| {
+            let missed = !known.contains_key(key);
+            missed && can_be_back(*key, *value) && now.duration_since(*since) < HOLD
+        });
+    }
+
+    fn held(&self) -> impl Iterator<Item = (K, V)> {
+        self.0.iter().map(|(key, (value, _))| (*key, *value))
+    }
+}
+
+/// All that is missed.
 #[derive(Default)]
 pub(super) struct Forgotten {
     /// MACs, by interface index and address.
-    neighbours: BTreeMap<(u32, IpAddr), (Mac, Instant)>,
+    neighbours: Missed<(u32, IpAddr), Mac>,
     /// Ports, by bridge index and MAC, of stations that are neighbours.
-    stations: BTreeMap<(u32, Mac), (u32, Instant)>,
+    stations: Missed<(u32, Mac), u32>,
 }
 
 impl Forgotten {
     /// `world` with what was in the one before and is not missed for long, where the interface still
     /// has a carrier.
     pub(super) fn recall(&mut self, before: &World, world: Arc<World>, now: Instant) -> Arc<World> {
-        self.recall_neighbours(before, &world, now);
-        self.recall_stations(before, &world, now);
+        let link = |index: u32| world.interfaces.get(&index).filter(|link| link.up);
+        let neighbours = before.neighbours.iter().map(|(key, mac)| (*key, *mac));
+        let has_carrier = |(index, _), _| link(index).is_some();
+        self.neighbours
+            .update(neighbours, &world.neighbours, has_carrier, now);
+        let stations = before.neighbours.iter().filter_map(|((bridge, _), mac)| {
+            let key = (*bridge, *mac);
+            Some((key, *before.fdb.get(&key)?))
+        });
+        let is_port =
+            |(bridge, _), port| link(port).is_some_and(|port| port.master == Some(bridge));
+        self.stations.update(stations, &world.fdb, is_port, now);
         if self.is_empty() {
             return world;
         }
         let mut world = World::clone(&world);
-        let neighbours = self.neighbours.iter();
-        world
-            .neighbours
-            .extend(neighbours.map(|(key, (mac, _))| (*key, *mac)));
-        let stations = self.stations.iter();
-        world
-            .fdb
-            .extend(stations.map(|(key, (port, _))| (*key, *port)));
+        world.neighbours.extend(self.neighbours.held());
+        world.fdb.extend(self.stations.held());
         Arc::new(world)
-    }
-
-    fn recall_neighbours(&mut self, before: &World, world: &World, now: Instant) {
-        for (key, mac) in &before.neighbours {
-            if !world.neighbours.contains_key(key) {
-                self.neighbours.entry(*key).or_insert((*mac, now));
-            }
-        }
-        let has_carrier = |index: &u32| world.interfaces.get(index).is_some_and(|link| link.up);
-        self.neighbours.retain(|key, (_, since)| {
-            let missed = !world.neighbours.contains_key(key);
-            missed && has_carrier(&key.0) && now.duration_since(*since) < HOLD
-        });
-    }
-
-    fn recall_stations(&mut self, before: &World, world: &World, now: Instant) {
-        for ((bridge, _), mac) in &before.neighbours {
-            let key = (*bridge, *mac);
-            let port = before.fdb.get(&key);
-            if let Some(port) = port.filter(|_| !world.fdb.contains_key(&key)) {
-                self.stations.entry(key).or_insert((*port, now));
-            }
-        }
-        let is_port = |bridge: u32, port: &u32| {
-            let port = world.interfaces.get(port);
-            port.is_some_and(|port| port.up && port.master == Some(bridge))
-        };
-        self.stations.retain(|key, (port, since)| {
-            let missed = !world.fdb.contains_key(key);
-            missed && is_port(key.0, port) && now.duration_since(*since) < HOLD
-        });
     }
 
     /// Neighbours that are missed.
     pub(super) fn neighbours(&self) -> impl Iterator<Item = (u32, IpAddr)> {
-        self.neighbours.keys().copied()
+        self.neighbours.held().map(|(key, _)| key)
     }
 
     /// Containers of `plan` that the kernel, which told of `world`, does not know a port of, or knows
@@ -98,14 +105,14 @@ impl Forgotten {
         let known = neighbours.map(|((bridge, address), mac)| (*bridge, *address, *mac));
         let strayed = known.filter(|neighbour| {
             let (bridge, address, mac) = *neighbour;
-            let held = self.stations.contains_key(&(bridge, mac));
+            let held = self.stations.0.contains_key(&(bridge, mac));
             held && plan.endpoints.contains_key(&address) || plan.strayed.contains(neighbour)
         });
         strayed.collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.neighbours.is_empty() && self.stations.is_empty()
+        self.neighbours.0.is_empty() && self.stations.0.is_empty()
     }
 }
 
