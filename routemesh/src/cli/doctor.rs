@@ -99,9 +99,10 @@ pub(super) fn checks() -> String {
         let _ = writeln!(page, "| `{}` | {} |", check.name, check.about);
     }
     page.push_str(
-        "\nWhat it cannot know: whether a driver of a kernel before 6.3 has XDP; what is at the other end of a \
-         veth pair; names of others' programs, and whether programs can be attached, without \
-         `CAP_SYS_ADMIN`.\nThose checks then say `unknown`, which is no error.\n\n\
+        "\nWhat it cannot know: whether a driver of a kernel before 6.3 has XDP; names of others' programs, and \
+         whether programs can be attached, without `CAP_SYS_ADMIN`. Those checks then say `unknown`, which is \
+         no error.\nHow the other end of a veth is set cannot be known either where no name and no process that \
+         can be seen leads to its network namespace: then there is a note.\n\n\
          Exit code 1 if there is a finding of severity `error`, else 0. With `--json`, a list of checks, each \
          with its `findings`\n(`severity`, `what`, `why`, `fix`), or with the reason why its state is \
          `unknown`.\n",

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use super::{Finding, Host};
 use crate::{
     model::{Interface, UplinkMode},
-    netlink::devices::{XdpFeatures, xdp_features},
+    netlink::features::{XdpFeatures, xdp_features},
 };
 
 #[expect(
@@ -34,7 +34,7 @@ fn no_carrier(interface: &Interface) -> Finding {
 }
 
 /// Uplinks that are configured to have XDP in the driver, or get it by themselves.
-fn native(host: &Host) -> impl Iterator<Item = &Interface> {
+pub(super) fn native(host: &Host) -> impl Iterator<Item = &Interface> {
     host.uplink_interfaces().filter_map(|(uplink, interface)| {
         let wanted = match uplink.mode {
             UplinkMode::Xdp => true,
@@ -75,24 +75,6 @@ fn lacking(name: &str, features: XdpFeatures) -> Option<Finding> {
             format!("set 'mode = \"tc\"' for the uplink {name}"),
         )
     })
-}
-
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "one of a table of checks that may fail"
-)]
-pub(super) fn offloads(host: &Host) -> Result<Vec<Finding>> {
-    let veths = native(host).filter(|interface| interface.kind.as_deref() == Some("veth"));
-    Ok(veths
-        .map(|interface| {
-            let name = &interface.name;
-            Finding::warning(
-                format!("{name} is a veth and is to have XDP"),
-                "its other end loses TSO and GSO by it; and what XDP sends on has unfinished checksums unless that end has 'tx off' and 'gro on' (which cannot be seen from here): pings pass and TCP fails",
-                format!("set 'mode = \"tc\"' for the uplink {name}"),
-            )
-        })
-        .collect())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod paths;
 mod ports;
 mod programs;
 mod sysctls;
+mod veths;
 
 use std::path::PathBuf;
 
@@ -150,8 +151,8 @@ pub const CHECKS: &[Check] = &[
     ),
     check(
         "offloads",
-        "Uplinks with XDP are none that lose packets by it",
-        devices::offloads,
+        "The other ends of veths with XDP take what it sends, and send what it can send on",
+        veths::offloads,
     ),
     check(
         "foreign-programs",

@@ -1,11 +1,11 @@
-//! What else may be on an interface: programs, filters, tunnels of the kernel's own, and what its
-//! driver can do. Asked once, and not followed.
+//! What else may be on an interface: programs, filters, tunnels of the kernel's own. Asked once,
+//! and not followed.
 
 use anyhow::{Context as _, Result};
-use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE};
+use netlink_sys::protocols::NETLINK_ROUTE;
 use nix::errno::Errno;
 
-use super::raw::{ask, attribute, find, text};
+use super::raw::{ask, find, number, text};
 
 // include/uapi/linux/rtnetlink.h, if_link.h, pkt_sched.h, pkt_cls.h
 const RTM_GETLINK: u16 = 18;
@@ -24,18 +24,9 @@ const CLSACT_INGRESS: u32 = 0xffff_fff2;
 const TCA_KIND: u16 = 1;
 const TCA_OPTIONS: u16 = 2;
 const TCA_BPF_NAME: u16 = 7;
-/// Bytes of `struct ifinfomsg`, `struct tcmsg` and `struct genlmsghdr`.
+/// Bytes of `struct ifinfomsg` and `struct tcmsg`.
 const IFINFOMSG: usize = 16;
 const TCMSG: usize = 20;
-const GENLMSGHDR: usize = 4;
-// include/uapi/linux/genetlink.h, netdev.h
-const GENL_ID_CTRL: u16 = 16;
-const CTRL_CMD_GETFAMILY: u8 = 3;
-const CTRL_ATTR_FAMILY_ID: u16 = 1;
-const CTRL_ATTR_FAMILY_NAME: u16 = 2;
-const NETDEV_CMD_DEV_GET: u8 = 1;
-const NETDEV_A_DEV_IFINDEX: u16 = 1;
-const NETDEV_A_DEV_XDP_FEATURES: u16 = 3;
 
 /// A tunnel device of the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,24 +48,6 @@ pub struct Filter {
     pub kind: String,
     /// What a BPF program was called when it was attached.
     pub name: Option<String>,
-}
-
-/// What a driver says of XDP: `enum netdev_xdp_act` of include/uapi/linux/netdev.h.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct XdpFeatures(pub u64);
-
-impl XdpFeatures {
-    /// Whether it runs programs at all.
-    #[must_use]
-    pub fn has_basic(self) -> bool {
-        self.0 & 1 != 0
-    }
-
-    /// Whether programs may send packets elsewhere.
-    #[must_use]
-    pub fn has_redirect(self) -> bool {
-        self.0 & 2 != 0
-    }
 }
 
 /// The ids of the XDP programs of each interface that has any.
@@ -150,42 +123,8 @@ pub fn ingress_filters(ifindex: u32) -> Result<Vec<Filter>> {
     Ok(filters)
 }
 
-/// What the interface's driver says of XDP; none where the kernel (before 6.3) knows no such
-/// question.
-///
-/// # Errors
-/// When the kernel does not tell.
-pub fn xdp_features(ifindex: u32) -> Result<Option<XdpFeatures>> {
-    let name = attribute(CTRL_ATTR_FAMILY_NAME, b"netdev\0");
-    let Some(family) = generic(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, &name)? else {
-        return Ok(None);
-    };
-    let Some(family) = find(&family, CTRL_ATTR_FAMILY_ID).and_then(<[u8]>::first_chunk) else {
-        return Ok(None);
-    };
-    let family = u16::from_ne_bytes(*family);
-    let device = attribute(NETDEV_A_DEV_IFINDEX, &ifindex.to_ne_bytes());
-    let answer = generic(family, NETDEV_CMD_DEV_GET, &device)?;
-    Ok(answer.and_then(|answer| {
-        let features = find(&answer, NETDEV_A_DEV_XDP_FEATURES)?.first_chunk()?;
-        Some(XdpFeatures(u64::from_ne_bytes(*features)))
-    }))
-}
-
-/// The attributes that a family of generic netlink answers with; none if it is not there.
-fn generic(family: u16, command: u8, attributes: &[u8]) -> Result<Option<Vec<u8>>> {
-    let body = [&[command, 1, 0, 0], attributes].concat();
-    match ask(NETLINK_GENERIC, family, &body, false) {
-        Err(error) if error.downcast_ref() == Some(&Errno::ENOENT) => Ok(None),
-        answers => Ok(answers
-            .context("ask for XDP features")?
-            .first()
-            .and_then(|answer| Some(answer.get(GENLMSGHDR..)?.to_vec()))),
-    }
-}
-
 /// Every interface's index and attributes.
-fn links() -> Result<Vec<(u32, Vec<u8>)>> {
+pub(super) fn links() -> Result<Vec<(u32, Vec<u8>)>> {
     let answers = ask(NETLINK_ROUTE, RTM_GETLINK, &[0; IFINFOMSG], true)
         .context("read the kernel's links")?;
     let link = |answer: Vec<u8>| {
@@ -193,8 +132,4 @@ fn links() -> Result<Vec<(u32, Vec<u8>)>> {
         Some((ifindex, answer.get(IFINFOMSG..)?.to_vec()))
     };
     Ok(answers.into_iter().filter_map(link).collect())
-}
-
-fn number(value: &[u8]) -> Option<u32> {
-    Some(u32::from_ne_bytes(*value.first_chunk()?))
 }

@@ -8,9 +8,11 @@ mod addresses;
 mod apply;
 pub mod devices;
 mod events;
+pub mod features;
 mod follow;
 mod links;
 mod neighbours;
+pub mod peer;
 mod raw;
 mod requests;
 

@@ -1,5 +1,7 @@
 //! Netlink in bytes, for what the crates have no types for.
 
+use std::iter;
+
 use anyhow::{Context as _, Result};
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer};
 use netlink_sys::{Socket, SocketAddr};
@@ -64,19 +66,28 @@ pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The value of the first attribute of that kind; none where there is none.
-pub(super) fn find(mut bytes: &[u8], kind: u16) -> Option<&[u8]> {
+/// Attributes with their kinds, up to one that is torn.
+pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     /// Bits that tell of nesting and byte order.
     const FLAGS: u16 = 0xc000;
-    loop {
+    iter::from_fn(move || {
         let [a, b, c, d] = *bytes.first_chunk()?;
         let length = usize::from(u16::from_ne_bytes([a, b]));
         let value = bytes.get(4..length)?;
-        if u16::from_ne_bytes([c, d]) & !FLAGS == kind {
-            return Some(value);
-        }
-        bytes = bytes.get(length.next_multiple_of(4)..)?;
-    }
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((u16::from_ne_bytes([c, d]) & !FLAGS, value))
+    })
+}
+
+/// The value of the first attribute of that kind; none where there is none.
+pub(super) fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
+    let found = attributes(bytes).find(|(of, _)| *of == kind);
+    found.map(|(_, value)| value)
+}
+
+/// A number of this machine's byte order.
+pub(super) fn number(value: &[u8]) -> Option<u32> {
+    Some(u32::from_ne_bytes(*value.first_chunk()?))
 }
 
 /// A text that ends with a zero.

@@ -57,9 +57,9 @@ fn what_a_driver_can_do_is_unknown_where_the_kernel_does_not_tell() {
 }
 
 #[test]
-fn a_veth_that_loses_its_offloads_is_found() {
+fn a_veth_that_takes_the_offloads_of_its_other_end_is_found() {
     let patient = Patient::new("xdp", "");
-    patient.finds("offloads", "warning", "eth0 is a veth");
+    patient.finds("offloads", "warning", "eth0 is a veth and is to have XDP");
     let fix = text(&patient.findings("offloads")[0]["fix"]).to_owned();
     assert!(fix.contains("mode = \"tc\""), "{fix}");
     patient.daemon.write_config(&config("tc", "")).unwrap();

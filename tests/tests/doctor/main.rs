@@ -3,6 +3,7 @@
 mod devices;
 mod kernel;
 mod paths;
+mod veths;
 
 use std::process::Output;
 
