@@ -455,7 +455,7 @@ _routemesh() {
             return 0
             ;;
         routemesh__subcmd__doctor)
-            opts="-o -j -p -4 -6 -q -c -h --socket --output --json --pretty --quiet --config --bpffs --help configuration capabilities bpffs lockdown jit memlock programs hooks interfaces xdp offloads foreign-programs next-hops mtu ports rp-filter forwarding"
+            opts="-o -j -p -4 -6 -q -c -h --socket --output --json --pretty --quiet --config --try-xdp --bpffs --help configuration capabilities bpffs lockdown jit memlock programs hooks interfaces xdp offloads foreign-programs next-hops mtu ports rp-filter forwarding"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -679,6 +679,7 @@ complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s p -l pret
 complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s 4 -d 'IPv4 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s 6 -d 'IPv6 only'
 complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s q -l quiet -d 'Print no word on what went well'
+complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -l try-xdp -d 'Attach XDP for a moment to uplinks that are to have it and do not, to see what their drivers do: some take the link down for a second'
 complete -c routemesh -n "__fish_routemesh_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -l socket -d 'Control socket of the daemon' -r -F
 complete -c routemesh -n "__fish_routemesh_using_subcommand guard" -s o -l output -d 'How to print' -r -f -a "table\t'Columns that matter'

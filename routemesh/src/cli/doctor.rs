@@ -13,7 +13,8 @@ use crate::doctor::{CHECKS, Examined, Options, Severity, examine};
 
 pub(super) const AFTER_HELP: &str = "\
 Each finding has a severity, what is the case, why it matters, and the command that mends it. \
-Nothing is changed, and no packet disturbed: programs are loaded and attached where nobody is. \
+Nothing is changed, and no packet disturbed: programs are loaded and attached where nobody is, \
+unless --try-xdp is given. \
 Exit code 1 if there is an error among the findings, 0 for warnings and notes.";
 
 #[derive(Args, Debug)]
@@ -31,6 +32,10 @@ pub struct Arguments {
         hide_env_values = true
     )]
     config: Option<PathBuf>,
+    /// Attach XDP for a moment to uplinks that are to have it and do not, to see what their drivers
+    /// do: some take the link down for a second
+    #[arg(long)]
+    try_xdp: bool,
     #[command(flatten)]
     bpffs: Bpffs,
 }
@@ -42,6 +47,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<()> {
         config: config.or_else(|| default.exists().then(|| default.to_owned())),
         bpffs: arguments.bpffs.directory.clone(),
         checks: arguments.checks.clone(),
+        try_xdp: arguments.try_xdp,
     })?;
     session.output.value(&examined, &page(&examined))?;
     let errors = count(&examined, Severity::Error);
@@ -99,7 +105,8 @@ pub(super) fn checks() -> String {
         let _ = writeln!(page, "| `{}` | {} |", check.name, check.about);
     }
     page.push_str(
-        "\nWhat it cannot know: whether a driver of a kernel before 6.3 has XDP; names of others' programs, and \
+        "\nWhat it cannot know: whether a driver of a kernel before 6.3 has XDP, unless it runs a program \
+         already or `--try-xdp` is given; names of others' programs, and \
          whether programs can be attached, without `CAP_SYS_ADMIN`. Those checks then say `unknown`, which is \
          no error.\nHow the other end of a veth is set cannot be known either where no name and no process that \
          can be seen leads to its network namespace: then there is a note.\n\n\

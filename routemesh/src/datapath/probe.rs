@@ -1,6 +1,10 @@
 //! What this kernel can do, found out by doing it where it disturbs nobody.
 
-use std::{io, thread};
+use std::{
+    io,
+    os::fd::{AsFd as _, BorrowedFd},
+    thread,
+};
 
 use anyhow::{Context as _, Result, anyhow};
 use aya::{
@@ -79,6 +83,42 @@ pub fn attach() -> Result<bool> {
     };
     let ended = thread::spawn(attempt).join();
     ended.unwrap_or_else(|_| Err(anyhow!("the attempt panicked")))
+}
+
+/// XDP's program, over maps of its own, to try drivers with. What it is attached to lets go of it
+/// when this is dropped, or the process ends.
+pub struct XdpTrial(Ebpf);
+
+impl XdpTrial {
+    /// Loads the program.
+    ///
+    /// # Errors
+    /// What the kernel refused.
+    pub fn load() -> Result<Self> {
+        loaded(1).map(Self)
+    }
+
+    /// Attaches it in the driver of an interface, which some take down and up for it. It passes
+    /// everything.
+    ///
+    /// # Errors
+    /// What the kernel refused.
+    pub fn attach(&mut self, ifindex: u32) -> Result<()> {
+        let attached = self.program()?.attach_to_if_index(ifindex, XdpMode::Driver);
+        attached.map(drop).map_err(explain)
+    }
+
+    /// The program's descriptor.
+    ///
+    /// # Errors
+    /// When the object has no such program.
+    pub fn descriptor(&mut self) -> Result<BorrowedFd<'_>> {
+        Ok(self.program()?.fd()?.as_fd())
+    }
+
+    fn program(&mut self) -> Result<&mut Xdp> {
+        typed(&mut self.0, programs::XDP)
+    }
 }
 
 fn loaded(routes: u32) -> Result<Ebpf> {

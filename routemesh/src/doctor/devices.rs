@@ -1,11 +1,15 @@
 //! Interfaces and their drivers.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, bail, ensure};
 
 use super::{Finding, Host};
 use crate::{
+    datapath::probe::XdpTrial,
     model::{Interface, UplinkMode},
-    netlink::features::{XdpFeatures, xdp_features},
+    netlink::{
+        devices::{has_native_xdp, refuse_xdp, xdp_programs},
+        features::{XdpFeatures, xdp_features},
+    },
 };
 
 #[expect(
@@ -48,33 +52,87 @@ pub(super) fn native(host: &Host) -> impl Iterator<Item = &Interface> {
 pub(super) fn xdp(host: &Host) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for interface in native(host) {
-        let name = &interface.name;
-        let features = xdp_features(interface.index)?.with_context(|| {
-            format!(
-                "whether the driver of {name} has XDP, this kernel (before 6.3) does not tell, and to try it would reset the device; 'routemesh status' says what came of it"
-            )
-        })?;
-        findings.extend(lacking(name, features));
+        let is_attached = has_native_xdp(interface.index)?;
+        findings.extend(if host.try_xdp && !is_attached {
+            tried(host, interface)?
+        } else {
+            told(interface, is_attached)?
+        });
     }
     Ok(findings)
 }
 
-/// What the driver of an interface cannot do.
-fn lacking(name: &str, features: XdpFeatures) -> Option<Finding> {
-    if !features.has_basic() {
-        return Some(Finding::warning(
-            format!("the driver of {name} has no XDP"),
-            "tc carries everything, so packets that only pass through cost more",
-            format!("set 'mode = \"tc\"' for the uplink {name}, which ends the attempt"),
-        ));
+/// What the driver says. That it runs a program is a proof on any kernel.
+fn told(interface: &Interface, is_attached: bool) -> Result<Option<Finding>> {
+    let name = &interface.name;
+    match xdp_features(interface.index)? {
+        Some(features) => Ok(lacking(interface, features, is_attached)),
+        None if is_attached => Ok(None),
+        None => bail!(
+            "whether the driver of {name} has XDP, this kernel (before 6.3) does not tell: 'routemesh doctor --try-xdp' finds out, which may take the link of {name} down for a second"
+        ),
     }
-    (!features.has_redirect()).then(|| {
-        Finding::warning(
+}
+
+/// What the driver does with a program, and says while it runs it.
+fn tried(host: &Host, interface: &Interface) -> Result<Option<Finding>> {
+    let name = &interface.name;
+    ensure!(
+        host.is_capable(),
+        "to try {name} needs the capabilities of the daemon"
+    );
+    let is_taken = xdp_programs()?
+        .iter()
+        .any(|(index, _)| *index == interface.index);
+    ensure!(
+        !is_taken,
+        "{name} cannot be tried: it has an XDP program in the stack, and none fits beside it"
+    );
+    let mut trial = XdpTrial::load()?;
+    if let Err(error) = trial.attach(interface.index) {
+        let said = refuse_xdp(interface.index, trial.descriptor()?);
+        return Ok(Some(refused(name, &said.err().unwrap_or(error))));
+    }
+    told(interface, true)
+}
+
+fn refused(name: &str, error: &anyhow::Error) -> Finding {
+    Finding::warning(
+        format!("the driver of {name} refuses XDP: {error:#}"),
+        TC_ALONE,
+        format!("set 'mode = \"tc\"' for the uplink {name}, or change what the driver names"),
+    )
+}
+
+const TC_ALONE: &str = "tc carries everything, so packets that only pass through cost more";
+
+/// What the driver of an interface cannot do. Some send only while they run a program; what a veth
+/// needs for that is another check's.
+fn lacking(interface: &Interface, features: XdpFeatures, is_attached: bool) -> Option<Finding> {
+    let name = &interface.name;
+    let is_veth = interface.kind.as_deref() == Some("veth");
+    let to_tc = format!("set 'mode = \"tc\"' for the uplink {name}");
+    if !features.has_basic() {
+        Some(Finding::warning(
+            format!("the driver of {name} has no XDP"),
+            TC_ALONE,
+            to_tc + ", which ends the attempt",
+        ))
+    } else if !features.has_redirect() {
+        Some(Finding::warning(
             format!("XDP in the driver of {name} sends nothing to other devices"),
             "packets that pass through from it to another uplink would be lost",
-            format!("set 'mode = \"tc\"' for the uplink {name}"),
-        )
-    })
+            to_tc,
+        ))
+    } else if is_attached && !is_veth && !features.has_xmit() {
+        Some(Finding::warning(
+            format!("the driver of {name} sends nothing that XDP gives it"),
+            "packets that pass through to it from an uplink with XDP are lost",
+            to_tc,
+        ))
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -84,12 +142,23 @@ mod tests {
     /// So it is with Cavium's driver (`nicvf_probe`), and with no device that can be made.
     #[test]
     fn a_driver_that_does_not_redirect_is_found() {
-        let found = lacking("eth0", XdpFeatures(0b01)).unwrap();
+        let eth0 = Interface {
+            name: "eth0".to_owned(),
+            ..Interface::default()
+        };
+        let found = lacking(&eth0, XdpFeatures(0b01), false).unwrap();
         assert!(
             found.what.contains("eth0 sends nothing to other devices"),
             "{found:?}"
         );
         assert!(found.fix.contains("mode = \"tc\""), "{found:?}");
-        assert_eq!(lacking("eth0", XdpFeatures(0b11)), None);
+        // Whether it sends is not known before it runs a program.
+        assert_eq!(lacking(&eth0, XdpFeatures(0b11), false), None);
+        let found = lacking(&eth0, XdpFeatures(0b11), true).unwrap();
+        assert!(
+            found.what.contains("eth0 sends nothing that XDP gives it"),
+            "{found:?}"
+        );
+        assert_eq!(lacking(&eth0, XdpFeatures(0b111), true), None);
     }
 }

@@ -34,6 +34,8 @@ pub struct Host {
     /// Every next hop of the configuration, and where it leads.
     pub(super) hops: Vec<(HopKey, Result<NextHop, Unreachable>)>,
     pub(super) bpffs: PathBuf,
+    /// Whether drivers are tried that may take their links down for that.
+    pub(super) try_xdp: bool,
     pub(super) missing_capabilities: Vec<&'static str>,
 }
 
@@ -62,6 +64,7 @@ impl Host {
             uplinks: config.uplinks_in(&world),
             hops: resolved(&config, &keys, &world),
             bpffs: options.bpffs.clone(),
+            try_xdp: options.try_xdp,
             missing_capabilities: probe::missing_capabilities()?,
             config,
             report,

@@ -1,8 +1,8 @@
 //! `routemesh doctor`: what on this host is in the way, why that matters, and what mends it.
 //!
 //! It needs no daemon, and changes nothing. Where something can be tried without disturbing
-//! anybody it is tried, and no version is asked. Another check is a function and a line of
-//! [`CHECKS`].
+//! anybody it is tried, and no version is asked; what disturbs is tried where that is asked for.
+//! Another check is a function and a line of [`CHECKS`].
 
 mod devices;
 mod host;
@@ -29,6 +29,9 @@ pub struct Options {
     pub bpffs: PathBuf,
     /// The names of the checks to make; empty: all.
     pub checks: Vec<String>,
+    /// Whether XDP is attached for a moment where it is to be and is not, although a driver may
+    /// take its link down for that.
+    pub try_xdp: bool,
 }
 
 /// How bad it is.
@@ -146,7 +149,7 @@ pub const CHECKS: &[Check] = &[
     ),
     check(
         "xdp",
-        "What the drivers of uplinks that are to have XDP say they can do",
+        "What the drivers of uplinks that are to have XDP say they can do, or do when they are tried",
         devices::xdp,
     ),
     check(

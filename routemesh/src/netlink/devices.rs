@@ -1,19 +1,28 @@
 //! What else may be on an interface: programs, filters, tunnels of the kernel's own. Asked once,
 //! and not followed.
 
+use std::os::fd::{AsRawFd as _, BorrowedFd, RawFd};
+
 use anyhow::{Context as _, Result};
 use netlink_sys::protocols::NETLINK_ROUTE;
-use nix::errno::Errno;
+use nix::{errno::Errno, sys::signal::SigSet};
 
-use super::raw::{ask, find, number, text};
+use super::raw::{NLA_F_NESTED, ask, attribute, find, number, text};
 
 // include/uapi/linux/rtnetlink.h, if_link.h, pkt_sched.h, pkt_cls.h
 const RTM_GETLINK: u16 = 18;
+const RTM_SETLINK: u16 = 19;
 const RTM_GETTFILTER: u16 = 46;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
 const IFLA_XDP: u16 = 43;
+const IFLA_XDP_FD: u16 = 1;
+const IFLA_XDP_FLAGS: u16 = 3;
+const IFLA_XDP_DRV_PROG_ID: u16 = 5;
+/// `XDP_FLAGS_DRV_MODE`, `XDP_FLAGS_UPDATE_IF_NOEXIST`.
+const NATIVE_IF_NONE: u32 = 1 << 2 | 1;
+const NO_PROGRAM: RawFd = -1;
 /// The one program, or that of the driver, the stack or the hardware.
 const IFLA_XDP_PROGRAMS: [u16; 4] = [4, 5, 6, 7];
 const IFLA_VXLAN_ID: u16 = 1;
@@ -66,6 +75,45 @@ pub fn xdp_programs() -> Result<Vec<(u32, Vec<u32>)>> {
         (!ids.is_empty()).then_some((ifindex, ids))
     });
     Ok(found.collect())
+}
+
+/// Whether the driver of an interface runs an XDP program, which proves that it can.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub fn has_native_xdp(ifindex: u32) -> Result<bool> {
+    let links = links()?;
+    let attributes = links.iter().find(|(index, _)| *index == ifindex);
+    let program = attributes.and_then(|(_, all)| find(find(all, IFLA_XDP)?, IFLA_XDP_DRV_PROG_ID));
+    Ok(program.is_some())
+}
+
+/// Has the driver of an interface without XDP refuse a program once more: it says why in words,
+/// which who attaches a link is not told. One that it does not refuse this time is taken away.
+///
+/// # Errors
+/// The refusal.
+pub fn refuse_xdp(ifindex: u32, program: BorrowedFd<'_>) -> Result<()> {
+    // What is attached like this does not go with the process that attached it.
+    let signals = SigSet::all();
+    signals.thread_block()?;
+    let refused = set_native_xdp(ifindex, program.as_raw_fd());
+    let taken = match &refused {
+        Ok(()) => set_native_xdp(ifindex, NO_PROGRAM),
+        Err(_) => Ok(()),
+    };
+    signals.thread_unblock()?;
+    refused.and(taken)
+}
+
+fn set_native_xdp(ifindex: u32, descriptor: RawFd) -> Result<()> {
+    let mut body = vec![0; IFINFOMSG];
+    body[4..8].copy_from_slice(&ifindex.to_ne_bytes());
+    let program = attribute(IFLA_XDP_FD, &descriptor.to_ne_bytes());
+    let flags = attribute(IFLA_XDP_FLAGS, &NATIVE_IF_NONE.to_ne_bytes());
+    let xdp = [program, flags].concat();
+    body.extend(attribute(IFLA_XDP | NLA_F_NESTED, &xdp));
+    ask(NETLINK_ROUTE, RTM_SETLINK, &body, false).map(drop)
 }
 
 /// The kernel's own VXLAN and Geneve devices.

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use netlink_sys::protocols::NETLINK_GENERIC;
 use nix::errno::Errno;
 
-use super::raw::{ask, attribute, attributes, find, text};
+use super::raw::{NLA_F_NESTED, ask, attribute, attributes, find, text};
 
 /// Bytes of `struct genlmsghdr`.
 const GENLMSGHDR: usize = 4;
@@ -23,7 +23,6 @@ const ETHTOOL_A_HEADER_DEV_INDEX: u16 = 1;
 const ETHTOOL_A_HEADER_DEV_NAME: u16 = 2;
 const ETHTOOL_A_BITSET_BITS: u16 = 3;
 const ETHTOOL_A_BITSET_BIT_NAME: u16 = 2;
-const NLA_F_NESTED: u16 = 0x8000;
 
 /// What a driver says of XDP: `enum netdev_xdp_act` of include/uapi/linux/netdev.h.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,27 +2,32 @@
 
 use std::iter;
 
-use anyhow::{Context as _, Result};
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer};
+use anyhow::{Context as _, Error, Result};
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer,
+};
 use netlink_sys::{Socket, SocketAddr};
 use nix::errno::Errno;
 
 /// Bytes of the header of every message.
 const HEADER: u32 = 16;
+/// What an error is about, in words: include/uapi/linux/netlink.h.
+const NLMSGERR_ATTR_MSG: u16 = 1;
 
 /// Sends one request and returns the bodies of the answers; with `dump`, all there are.
 ///
 /// # Errors
-/// What the kernel answered, as an [`Errno`] at the bottom.
+/// What the kernel answered, as an [`Errno`] at the bottom, below its words if it has any.
 pub(super) fn ask(protocol: isize, kind: u16, body: &[u8], dump: bool) -> Result<Vec<Vec<u8>>> {
     let length = HEADER + u32::try_from(body.len()).context("a request's length")?;
-    let flags = NLM_F_REQUEST | if dump { NLM_F_DUMP } else { 0 };
+    let flags = NLM_F_REQUEST | if dump { NLM_F_DUMP } else { NLM_F_ACK };
     let mut packet = length.to_ne_bytes().to_vec();
     packet.extend(kind.to_ne_bytes());
     packet.extend(flags.to_ne_bytes());
     packet.extend([0; 8]);
     packet.extend(body);
     let socket = Socket::new(protocol).context("open a netlink socket")?;
+    socket.set_ext_ack(true)?;
     socket.connect(&SocketAddr::new(0, 0))?;
     socket.send(&packet, 0)?;
 
@@ -34,7 +39,9 @@ pub(super) fn ask(protocol: isize, kind: u16, body: &[u8], dump: bool) -> Result
             let message = NetlinkBuffer::new_checked(rest)?;
             match message.message_type() {
                 NLMSG_DONE => return Ok(answers),
-                NLMSG_ERROR => return refused(message.payload()).map(|()| answers),
+                NLMSG_ERROR => {
+                    return refused(message.flags(), message.payload()).map(|()| answers);
+                }
                 _ => answers.push(message.payload().to_vec()),
             }
             let length = (message.length() as usize).next_multiple_of(4);
@@ -46,15 +53,28 @@ pub(super) fn ask(protocol: isize, kind: u16, body: &[u8], dump: bool) -> Result
     }
 }
 
-fn refused(payload: &[u8]) -> Result<()> {
+/// A refusal is a number, the request, and what more there is to say of it.
+fn refused(flags: u16, payload: &[u8]) -> Result<()> {
     let code = payload
         .first_chunk()
         .map_or(0, |code| i32::from_ne_bytes(*code));
-    match code {
-        0 => Ok(()),
-        code => Err(Errno::from_raw(code.wrapping_neg()).into()),
+    if code == 0 {
+        return Ok(());
     }
+    let error = Error::from(Errno::from_raw(code.wrapping_neg()));
+    let request = payload.get(4..).and_then(number).unwrap_or_default();
+    let more = 4 + (request as usize).next_multiple_of(4);
+    let words = (flags & NLM_F_ACK_TLVS != 0)
+        .then(|| find(payload.get(more..)?, NLMSGERR_ATTR_MSG))
+        .flatten();
+    Err(match words {
+        Some(words) => error.context(text(words)),
+        None => error,
+    })
 }
+
+/// Of an attribute's kind: that its value is attributes.
+pub(super) const NLA_F_NESTED: u16 = 0x8000;
 
 /// An attribute, filled up to a multiple of 4 bytes.
 pub(super) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {

@@ -48,8 +48,12 @@ fn what_a_driver_can_do_is_unknown_where_the_kernel_does_not_tell() {
     if tells_xdp_features() {
         assert!(found["unknown"].is_null(), "{found}");
     } else {
-        let why = "whether the driver of eth0 has XDP";
-        assert!(text(&found["unknown"]).contains(why), "{found}");
+        for why in [
+            "whether the driver of eth0 has XDP",
+            "routemesh doctor --try-xdp",
+        ] {
+            assert!(text(&found["unknown"]).contains(why), "{found}");
+        }
     }
     // Where no driver is to have XDP there is nothing to know.
     patient.daemon.write_config(&config("tc", "")).unwrap();

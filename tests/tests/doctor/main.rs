@@ -3,6 +3,7 @@
 mod devices;
 mod kernel;
 mod paths;
+mod trial;
 mod veths;
 
 use std::process::Output;
