@@ -12,7 +12,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use aya::programs::links::{FdLink, LinkError, PinnedLink};
+use aya::programs::{
+    links::{FdLink, LinkError, PinnedLink},
+    loaded_links,
+};
 use aya_obj::generated::bpf_cmd;
 use nix::libc;
 
@@ -52,10 +55,39 @@ pub(super) fn detach(pin: &Path) -> Result<()> {
     detached.with_context(|| format!("detach the link that was pinned as {}", pin.display()))
 }
 
+/// The id of the link that holds a program to an interface; none where none does, several do, or
+/// this process may not know.
+pub(super) fn holding(program: u32, ifindex: u32) -> Option<u32> {
+    let links = loaded_links().flatten();
+    let ids = links.filter(|link| link.program_id() == program);
+    let mut ids = ids
+        .map(|link| link.id())
+        .filter(|id| is_on(*id, ifindex).unwrap_or(false));
+    ids.next().filter(|_| ids.next().is_none())
+}
+
+/// The id of the link that is pinned there, if one is.
+pub(super) fn id(pin: &Path) -> Option<u32> {
+    Some(pinned(pin).ok()??.info().ok()?.id())
+}
+
+/// Whether a link is on an interface: aya does not tell, what the kernel says of open files does.
+fn is_on(id: u32, ifindex: u32) -> io::Result<bool> {
+    let link = made(bpf_cmd::BPF_LINK_GET_FD_BY_ID, &id.to_ne_bytes())?;
+    let told = fs::read_to_string(format!("/proc/self/fdinfo/{}", link.as_raw_fd()))?;
+    let wanted = ["ifindex:", &ifindex.to_string()];
+    Ok(told.lines().any(|line| line.split_whitespace().eq(wanted)))
+}
+
 fn open(pin: &Path) -> io::Result<OwnedFd> {
     let path = CString::new(pin.as_os_str().as_bytes())?;
     let address = path.as_ptr() as u64;
-    let descriptor = bpf(bpf_cmd::BPF_OBJ_GET, &address.to_ne_bytes())?;
+    made(bpf_cmd::BPF_OBJ_GET, &address.to_ne_bytes())
+}
+
+/// What a command that makes a descriptor has made.
+fn made(command: bpf_cmd, attributes: &[u8]) -> io::Result<OwnedFd> {
+    let descriptor = bpf(command, attributes)?;
     // SAFETY: the kernel has just made it for us, and nothing else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }

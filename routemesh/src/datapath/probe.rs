@@ -1,8 +1,9 @@
 //! What this kernel can do, found out by doing it where it disturbs nobody.
 
 use std::{
-    io,
+    fs, io,
     os::fd::{AsFd as _, BorrowedFd},
+    path::{Path, PathBuf},
     thread,
 };
 
@@ -22,9 +23,11 @@ use nix::{
 use routemesh_common::programs;
 
 use super::{
+    Hook,
     attach::{explain, has_tcx, typed},
-    capabilities,
+    capabilities, link,
     load::load_unpinned,
+    pins::Pins,
 };
 
 /// An interface that every network namespace has.
@@ -180,6 +183,23 @@ pub fn named(ids: &[u32]) -> Vec<Found> {
         .zip(ids)
         .map(|(found, id)| found.unwrap_or_else(|| unnamed(id)))
         .collect()
+}
+
+/// The link that holds a program to an interface, by its id; none where it is held otherwise, or
+/// this process may not know.
+#[must_use]
+pub fn link(program: u32, ifindex: u32) -> Option<u32> {
+    link::holding(program, ifindex)
+}
+
+/// The directory of pins, `directory` or one beside it, that has that link to tc of an interface.
+#[must_use]
+pub fn pinned_in(directory: &Path, link: u32, ifindex: u32) -> Option<PathBuf> {
+    let has =
+        |directory: &PathBuf| link::id(&Pins::at(directory).link(Hook::Tc, ifindex)) == Some(link);
+    let entries = fs::read_dir(directory.parent()?).ok()?;
+    let mut beside = entries.flatten().map(|entry| entry.path());
+    beside.find(has)
 }
 
 /// The programs in tc's links on an interface's ingress, in their order.

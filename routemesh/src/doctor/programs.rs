@@ -23,7 +23,7 @@ pub(super) fn foreign(host: &Host) -> Result<Vec<Finding>> {
         .flat_map(|network| std::iter::once(network).chain(host.world.ports(network.index)));
     let uplinks = host.uplink_interfaces().map(|(_, interface)| interface);
     for interface in uplinks.chain(ports) {
-        findings.extend(tcx(interface)?);
+        findings.extend(tcx(host, interface)?);
         findings.extend(filters(interface)?);
     }
     Ok(findings)
@@ -33,7 +33,8 @@ fn xdp(interface: &Interface, mode: UplinkMode, found: &Found) -> Finding {
     let name = &interface.name;
     let what = format!("{name} has another XDP program: {}", described(found));
     let why = "it sees packets before routemesh, and where it is, ours cannot be: a device has one";
-    let fix = format!("ip link set dev {name} xdp off; ip link set dev {name} xdpgeneric off");
+    let off = format!("ip link set dev {name} xdp off; ip link set dev {name} xdpgeneric off");
+    let fix = unlinked(found, interface).unwrap_or(off);
     match mode {
         UplinkMode::Xdp | UplinkMode::XdpGeneric => Finding::error(what, why, fix),
         UplinkMode::Auto | UplinkMode::Tc => Finding::warning(what, why, fix),
@@ -41,24 +42,46 @@ fn xdp(interface: &Interface, mode: UplinkMode, found: &Found) -> Finding {
 }
 
 /// Programs in links of tc's own. Which others are in the kernel only root may know.
-fn tcx(interface: &Interface) -> Result<Vec<Finding>> {
+fn tcx(host: &Host, interface: &Interface) -> Result<Vec<Finding>> {
     let name = &interface.name;
     let found = probe::tcx_programs(name)?;
     let (ours, strangers): (Vec<_>, Vec<_>) = found.iter().partition(|found| found.is_ours());
     let mut findings: Vec<Finding> = strangers
         .into_iter()
         .map(|found| {
-            beside(
-                name,
-                &described(found),
-                &format!("end what attached it; 'bpftool net show dev {name}' tells more"),
-            )
+            let ask = format!("end what attached it; 'bpftool net show dev {name}' tells more");
+            let fix = unlinked(found, interface).unwrap_or(ask);
+            beside(name, &described(found), &fix)
         })
         .collect();
     if ours.len() > 1 {
-        findings.push(twice(name, ours.len()));
+        let fix = one_alone(host, interface, &ours);
+        findings.push(twice(name, ours.len(), fix.as_deref().unwrap_or(ANEW)));
     }
     Ok(findings)
+}
+
+/// What detaches a program that a link holds: the usual ways do not.
+fn unlinked(found: &Found, interface: &Interface) -> Option<String> {
+    let link = probe::link(found.id, interface.index)?;
+    Some(format!("bpftool link detach id {link}"))
+}
+
+/// What leaves that program of ours alone which is pinned where the daemon pins; none where none is.
+fn one_alone(host: &Host, interface: &Interface, ours: &[&Found]) -> Option<String> {
+    let ifindex = interface.index;
+    let links = ours.iter().map(|found| probe::link(found.id, ifindex));
+    let pinned = links.map(|link| Some((link?, probe::pinned_in(&host.bpffs, link?, ifindex))));
+    let pinned: Vec<_> = pinned.collect::<Option<_>>()?;
+    let (kept, strange): (Vec<_>, Vec<_>) = pinned
+        .into_iter()
+        .partition(|(_, directory)| directory.as_ref() == Some(&host.bpffs));
+    let commands = strange.iter().map(|(link, directory)| match directory {
+        Some(directory) => format!("rm -rf {}", directory.display()),
+        None => format!("bpftool link detach id {link}"),
+    });
+    let commands: Vec<_> = commands.collect();
+    (!kept.is_empty()).then(|| commands.join("; "))
 }
 
 fn filters(interface: &Interface) -> Result<Vec<Finding>> {
@@ -74,11 +97,12 @@ fn filters(interface: &Interface) -> Result<Vec<Finding>> {
         .map(|filter| {
             let called = filter.name.as_deref().unwrap_or("without a name");
             let what = format!("a filter of kind {}, {called}", filter.kind);
-            beside(name, &what, &format!("tc filter del dev {name} ingress"))
+            let fix = format!("tc filter del dev {name} ingress prio {}", filter.priority);
+            beside(name, &what, &fix)
         })
         .collect();
     if ours > 1 {
-        findings.push(twice(name, ours));
+        findings.push(twice(name, ours, ANEW));
     }
     Ok(findings)
 }
@@ -91,13 +115,15 @@ fn beside(interface: &str, what: &str, fix: &str) -> Finding {
     )
 }
 
-fn twice(interface: &str, times: usize) -> Finding {
+fn twice(interface: &str, times: usize, fix: &str) -> Finding {
     Finding::error(
         format!("{interface} has routemesh's own program {times} times"),
-        "each counts and forwards, and the second may be an older one with an older table",
-        "end the daemon, 'routemesh detach --all', and start it again",
+        "each counts and forwards, and the second may be an older one with an older table; where a second daemon runs, end it first, or it attaches its own again",
+        fix,
     )
 }
+
+const ANEW: &str = "end the daemon, 'routemesh detach --all', and start it again";
 
 fn described(found: &Found) -> String {
     match found.name.as_str() {

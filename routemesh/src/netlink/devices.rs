@@ -55,6 +55,8 @@ pub struct TunnelDevice {
 pub struct Filter {
     /// `bpf`, `u32`, ...
     pub kind: String,
+    /// Its place among them, which those of one kind may share.
+    pub priority: u32,
     /// What a BPF program was called when it was attached.
     pub name: Option<String>,
 }
@@ -163,6 +165,8 @@ pub fn ingress_filters(ifindex: u32) -> Result<Vec<Filter>> {
             let options = find(attributes, TCA_OPTIONS)?;
             Some(Filter {
                 kind: text(find(attributes, TCA_KIND)?),
+                // Above the protocol's number.
+                priority: number(answer.get(16..)?)? >> 16,
                 name: find(options, TCA_BPF_NAME).map(text),
             })
         })

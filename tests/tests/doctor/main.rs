@@ -3,6 +3,7 @@
 mod devices;
 mod kernel;
 mod paths;
+mod programs;
 mod trial;
 mod veths;
 
