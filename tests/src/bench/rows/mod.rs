@@ -3,6 +3,7 @@
 mod delay;
 mod direct;
 mod packets;
+mod paths;
 mod programs;
 mod scale;
 mod start;
