@@ -24,7 +24,7 @@ use nix::{
 use routemesh::{cli::DEFAULT_FILE, config::DEFAULT};
 use tempfile::TempDir;
 
-use super::{Answer, Call, Node, PATIENCE, Process, eventually, process, request};
+use super::{Answer, Call, Node, Of, PATIENCE, Process, eventually, process, request};
 
 const BPFFS: &str = "/sys/fs/bpf";
 
@@ -200,7 +200,12 @@ impl Routemesh {
     fn program(&self) -> Result<Command> {
         let binary = self.build.map_or_else(binary, built)?;
         if let Some(call) = &self.deadly {
-            return Ok(call.deadly(&self.node, &binary, &self.kept_files()));
+            let paths = match call.of {
+                Of::All => Vec::new(),
+                Of::Files => self.kept_files(),
+                Of::Sets => vec![self.bpffs.join("v1/maps")],
+            };
+            return Ok(call.deadly(&self.node, &binary, &paths));
         }
         let Some(capabilities) = &self.capabilities else {
             return Ok(self.node.command(binary));

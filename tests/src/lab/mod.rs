@@ -43,7 +43,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-pub use call::Call;
+pub use call::{Call, Of};
 pub use capture::Capture;
 pub use chain::Chain;
 pub use daemon::{Routemesh, binary};

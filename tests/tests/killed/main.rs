@@ -5,6 +5,7 @@
 //! of routes is written, which is done with no call. `ROUTEMESH_SEED` repeats a run.
 
 mod moment;
+mod rare;
 mod state;
 mod trial;
 

@@ -1,14 +1,16 @@
 //! The moment that a daemon is killed at.
 
 use std::{
-    fmt, fs,
+    fmt,
+    fs::{self, File},
     path::{Path, PathBuf},
+    process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use aya::maps::{Array, Map, MapData};
 use nix::{
     sys::signal::{Signal, kill},
@@ -17,27 +19,27 @@ use nix::{
 use routemesh_common::{RouteRecord, TableState, map_names};
 use routemesh_tests::{
     chance::Chance,
-    lab::{Call, Routemesh, pinned_maps},
+    lab::{Call, Of, PATIENCE, Process, Routemesh, eventually, pinned_maps},
 };
 
 /// What calls a daemon changes the kernel's state by, and those about its files; one of how many,
 /// from which on.
-const CALLS: [(&str, bool, usize, usize); 15] = [
-    ("bpf", false, 1, 120),
-    ("bpf", false, 35, 170),
-    ("mmap", false, 40, 120),
-    ("munmap", false, 1, 50),
-    ("mkdir", false, 1, 5),
-    ("unlinkat", false, 1, 18),
-    ("sendto", false, 1, 30),
-    ("membarrier", false, 1, 5),
-    ("rename", false, 1, 6),
-    ("openat", true, 1, 30),
-    ("write", true, 1, 30),
-    ("write", true, 1, 30),
-    ("fsync", true, 1, 12),
-    ("linkat", true, 1, 2),
-    ("unlink", true, 1, 3),
+const CALLS: [(&str, Of, usize, usize); 15] = [
+    ("bpf", Of::All, 1, 120),
+    ("bpf", Of::All, 35, 170),
+    ("mmap", Of::All, 40, 120),
+    ("munmap", Of::All, 1, 50),
+    ("mkdir", Of::All, 1, 5),
+    ("unlinkat", Of::All, 1, 18),
+    ("sendto", Of::All, 1, 30),
+    ("membarrier", Of::All, 1, 5),
+    ("rename", Of::All, 1, 6),
+    ("openat", Of::Files, 1, 30),
+    ("write", Of::Files, 1, 30),
+    ("write", Of::Files, 1, 30),
+    ("fsync", Of::Files, 1, 12),
+    ("linkat", Of::Files, 1, 2),
+    ("unlink", Of::Files, 1, 3),
 ];
 
 /// How often it is looked whether a batch has begun, or is in force.
@@ -69,11 +71,11 @@ impl Moment {
             let more = chance.below(batch.as_micros() as usize / 2 + 1);
             return Self::After(batch * 3 / 4 + Duration::from_micros(more as u64));
         }
-        let (kind, of_files, first, count) = *chance.pick(&CALLS);
+        let (kind, of, first, count) = *chance.pick(&CALLS);
         Self::At(Call {
             kind,
             number: first + chance.below(count),
-            of_files,
+            of,
         })
     }
 }
@@ -91,6 +93,29 @@ pub(crate) fn kill_within<T>(
         let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
     };
     Ok(once_begun(daemon, work, |_| killed()).0)
+}
+
+/// Kills the daemon in the place of the next call of that kind, which `work` has it make.
+pub(crate) fn kill_at_next<T>(
+    daemon: &Routemesh,
+    kind: &str,
+    work: impl FnOnce() -> T,
+) -> Result<T> {
+    let pid = daemon.pid().context("no daemon")?.to_string();
+    let told = daemon.folder().join("strace");
+    let _strace = Process::spawn(
+        Command::new("strace")
+            .args(["-f", "-o", "/dev/null", "-p", &pid])
+            .args(["-e", &format!("trace={kind}")])
+            .args(["-e", &format!("inject={kind}:signal=SIGKILL:when=1")])
+            .stderr(File::create(&told)?),
+    )?;
+    eventually("strace", PATIENCE, || {
+        let told = fs::read_to_string(&told)?;
+        ensure!(told.contains("attached"), "{told}");
+        Ok(())
+    })?;
+    Ok(work())
 }
 
 /// How long it takes from there until the batch that `work` has the daemon take is in force.

@@ -44,7 +44,7 @@ impl Scene {
         Ok(Self { pair, c })
     }
 
-    fn probe(&self) -> Result<Probe> {
+    pub(crate) fn probe(&self) -> Result<Probe> {
         let hosts = [(self.pair.b.host.node(), Via::B), (self.c.node(), Via::C)];
         let to = hosts.map(|(host, via)| (host, via.sure()));
         Probe::new(&self.pair.a.container, &to)
