@@ -1,7 +1,10 @@
 //! What was counted in the maps before, carried over into those that took their place.
 //!
 //! It is done when no program writes to the old maps any more. What is carried over has a
-//! stretch of its own in the new ones, which no program writes to; so it may be done twice.
+//! stretch of its own in the new ones, which no program writes to; so it may be done twice. Where a
+//! daemon was killed before it was done, there are more sets of before than one: what each has counted
+//! is carried over into the next, and the oldest is removed first, so that nothing is lost or counted
+//! twice wherever this one is killed.
 
 use std::{
     collections::BTreeMap,
@@ -16,10 +19,11 @@ use routemesh_common::{Counter, OUTCOME_ROOM, OUTCOME_SLOTS, map_names};
 use super::{
     Datapath,
     cache::Cache,
-    counters::{Counters, mapped, summed},
+    counters::{Counters, carry, mapped, summed},
     interfaces,
     mapping::{Mapping, SharedRecord},
     shape::Shapes,
+    windows::Windows,
 };
 use crate::model::Prefix;
 
@@ -29,14 +33,23 @@ const ROWS: u32 = 2;
 /// The first row of each interface, by index.
 type Rows = BTreeMap<u32, u32>;
 
-/// A set of maps of before.
-struct Before<'a> {
+/// A set of maps that is pinned.
+struct Set<'a> {
     path: PathBuf,
     own: &'a Shapes,
     shapes: Shapes,
 }
 
-impl Before<'_> {
+/// What each route of a set has counted.
+struct RouteCounters {
+    /// The slots of records, which are those of their counters.
+    slots: BTreeMap<Prefix, u32>,
+    counters: Mapping<AtomicU64>,
+    /// Of a stretch.
+    length: usize,
+}
+
+impl Set<'_> {
     /// Opens a map, where its entries are as this build has them; with its length.
     fn open(&self, name: &str) -> Result<Option<(MapData, usize)>> {
         let mut pins = self.own.pin_names();
@@ -49,43 +62,44 @@ impl Before<'_> {
         Ok(Some((map, length as usize)))
     }
 
-    /// What each route had counted.
-    fn routes(&self) -> Result<Vec<(Prefix, Counter)>> {
+    fn routes(&self) -> Result<Option<RouteCounters>> {
         let maps = (
             self.open(map_names::ROUTE_RECORDS)?,
             self.open(map_names::TABLE_STATE)?,
             self.open(map_names::ROUTE_COUNTERS)?,
         );
-        let (Some((records, slots)), Some((state, _)), Some((counters, length))) = maps else {
-            return Ok(Vec::new());
+        let (Some((records, length)), Some((state, _)), Some((counters, all))) = maps else {
+            return Ok(None);
         };
-        let records = Mapping::<SharedRecord>::of(&records, slots)?;
         let state = Mapping::<AtomicU64>::of(&state, 1)?;
         let epoch = state.entries()[0].load(Ordering::Acquire);
-        let counters = summed(
-            &mapped(&counters, length)?,
+        let mut slots = BTreeMap::new();
+        Windows::<SharedRecord>::of(records, length).visit(0..length, |slot, record| {
+            let found = record.found(slot as u32, epoch);
+            if let Some(found) = found.filter(|found| found.route.is_own()) {
+                slots.insert(found.place.dst, found.place.slot);
+            }
+            Ok(())
+        })?;
+        Ok(Some(RouteCounters {
             slots,
-            &self.cached(length / slots)?,
-        );
-        let found = (0..).zip(records.entries()).zip(counters);
-        let own = found.filter_map(|((slot, record), counter)| {
-            let found = record.found(slot, epoch)?;
-            found.route.is_own().then_some((found.place.dst, counter))
-        });
-        Ok(own.collect())
+            counters: mapped(&counters, all)?,
+            length,
+        }))
     }
 
-    /// What CPUs had counted in their caches, where they had such.
-    fn cached(&self, stretches: usize) -> Result<Vec<Vec<(usize, Counter)>>> {
+    /// What CPUs have counted in their caches, where they have such.
+    fn cached(&self, routes: &RouteCounters) -> Result<Vec<Vec<(usize, Counter)>>> {
         let Some((map, length)) = self.open(map_names::COUNTER_CACHE)? else {
             return Ok(Vec::new());
         };
+        let stretches = routes.counters.entries().len() / 2 / routes.length;
         let cpus = Counters::cpus(stretches);
         Cache::of(map, length / cpus, cpus).read()
     }
 
     /// The interfaces' rows, and the counters of all rows.
-    fn outcomes(&self) -> Result<Option<(Rows, Vec<Counter>)>> {
+    fn outcomes(&self) -> Result<Option<(Rows, Mapping<AtomicU64>)>> {
         let maps = (
             self.open(map_names::INTERFACES)?,
             self.open(map_names::OUTCOMES)?,
@@ -93,43 +107,68 @@ impl Before<'_> {
         let (Some((rows, _)), Some((counters, length))) = maps else {
             return Ok(None);
         };
-        let counters = summed(&mapped(&counters, length)?, OUTCOME_SLOTS as usize, &[]);
-        Ok(Some((interfaces::rows(&rows)?, counters)))
+        Ok(Some((interfaces::rows(&rows)?, mapped(&counters, length)?)))
+    }
+
+    /// Carries over into this set what another has counted.
+    fn carry(&self, from: &Set<'_>) -> Result<()> {
+        self.carry_routes(from)?;
+        self.carry_outcomes(from)
+    }
+
+    fn carry_routes(&self, from: &Set<'_>) -> Result<()> {
+        let (Some(to), Some(before)) = (self.routes()?, from.routes()?) else {
+            return Ok(());
+        };
+        let cached = from.cached(&before)?;
+        let counted = summed(&before.counters, before.length, &cached);
+        let routes = before
+            .slots
+            .iter()
+            .filter_map(|(dst, slot)| Some((*to.slots.get(dst)?, *counted.get(*slot as usize)?)));
+        carry(&to.counters, to.length, routes);
+        Ok(())
+    }
+
+    fn carry_outcomes(&self, from: &Set<'_>) -> Result<()> {
+        let (Some((to, counters)), Some((before, counted))) = (self.outcomes()?, from.outcomes()?)
+        else {
+            return Ok(());
+        };
+        let counted = summed(&counted, OUTCOME_SLOTS as usize, &[]);
+        let slots = carried_rows(&before, &to)
+            .into_iter()
+            .flat_map(|rows| (0..OUTCOME_ROOM).map(move |at| slots(rows, at)));
+        let outcomes = slots.filter_map(|(from, to)| Some((to, *counted.get(from as usize)?)));
+        carry(&counters, OUTCOME_SLOTS as usize, outcomes);
+        Ok(())
     }
 }
 
 impl Datapath {
-    /// Carries over what the newest of the other sets has counted.
-    pub(super) fn carry_counters(&self, current: u32) -> Result<()> {
+    /// Carries over what each of the pinned sets has counted into the next, the last of which is
+    /// this one's.
+    pub(super) fn carry_counters(&self) -> Result<()> {
         let sets = self.pins.sets();
         let numbers = sets.numbers()?;
-        let Some(number) = numbers.into_iter().rfind(|number| *number != current) else {
-            return Ok(());
+        let set = |number: u32| -> Result<Set<'_>> {
+            let path = sets.path(number);
+            Ok(Set {
+                shapes: Shapes::pinned(&path)?,
+                own: &self.shapes,
+                path,
+            })
         };
-        let path = sets.path(number);
-        let before = Before {
-            shapes: Shapes::pinned(&path)?,
-            own: &self.shapes,
-            path,
-        };
-        let slots = self.routes.slots()?;
-        let counted = before.routes()?;
-        let routes = counted
-            .into_iter()
-            .filter_map(|(dst, counter)| Some((*slots.get(&dst)?, counter)));
-        self.counters.carry_routes(routes)?;
-        let Some((from, counters)) = before.outcomes()? else {
-            return Ok(());
-        };
-        let carried = carried_rows(&from, &self.interfaces.rows()?);
-        let outcomes = carried.into_iter().flat_map(|(from, to)| {
-            let slot = |row: u32, at| row * OUTCOME_ROOM + at;
-            let counters = &counters;
-            (0..OUTCOME_ROOM)
-                .filter_map(move |at| Some((slot(to, at), *counters.get(slot(from, at) as usize)?)))
-        });
-        self.counters.carry_outcomes(outcomes)
+        let pairs = numbers.windows(2).map(|pair| (pair[0], pair[1]));
+        let carried = pairs.map(|(before, after)| set(after)?.carry(&set(before)?));
+        // What one of them cannot is no reason not to carry over what the others can.
+        carried.fold(Ok(()), Result::and)
     }
+}
+
+/// The slots of an outcome in a row of before and in the one of now.
+fn slots((from, to): (u32, u32), at: u32) -> (u32, u32) {
+    (from * OUTCOME_ROOM + at, to * OUTCOME_ROOM + at)
 }
 
 /// Rows of before, each with the one of now.

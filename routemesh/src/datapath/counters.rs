@@ -130,22 +130,6 @@ impl Counters {
         self.clear_routes(&left)
     }
 
-    /// Adds what these slots had counted in other maps, in place of what was added before.
-    pub(super) fn carry_routes(&self, counted: impl Iterator<Item = (u32, Counter)>) -> Result<()> {
-        carry(&self.routes.whole()?, self.route_slots, counted);
-        Ok(())
-    }
-
-    /// The same for slots of outcomes.
-    pub(super) fn carry_outcomes(
-        &self,
-        counted: impl Iterator<Item = (u32, Counter)>,
-    ) -> Result<()> {
-        let slots = OUTCOME_SLOTS as usize;
-        carry(&self.outcomes.whole()?, slots, counted);
-        Ok(())
-    }
-
     /// Clears the rows of outcome counters that are not `kept`.
     pub(super) fn clear_rows(&self, kept: impl Fn(u32) -> bool) -> Result<()> {
         let slots = OUTCOME_SLOTS as usize;
@@ -154,8 +138,9 @@ impl Counters {
     }
 }
 
-/// Writes to the last stretch of `length`, which the kernel does not write to.
-fn carry(
+/// Adds what these slots had counted in other maps, in place of what was added before: in the last
+/// stretch of `length`, which the kernel does not write to.
+pub(super) fn carry(
     mapping: &Mapping<AtomicU64>,
     length: usize,
     counted: impl Iterator<Item = (u32, Counter)>,

@@ -41,11 +41,6 @@ impl Interfaces {
         Ok(found)
     }
 
-    /// The rows of outcome counters, by index: see [`rows`].
-    pub(super) fn rows(&self) -> Result<BTreeMap<u32, u32>> {
-        rows(&self.interfaces)
-    }
-
     pub(super) fn set(&mut self, interface: Interface) -> Result<()> {
         let ifindex = interface.ifindex;
         let slot = self.slots.of(ifindex).context("the map is full")?;

@@ -124,7 +124,7 @@ impl Datapath {
     /// When the kernel refuses.
     pub fn forget_other_maps(&mut self) -> Result<()> {
         if let MapSet::Numbered(number) = self.set {
-            let carried = self.carry_counters(number).context("carry counters over");
+            let carried = self.carry_counters().context("carry counters over");
             self.pins.sets().keep(number)?;
             self.set = MapSet::Sole(number);
             return carried;

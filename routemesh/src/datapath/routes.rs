@@ -9,7 +9,7 @@
 //! A daemon that is killed in between leaves answers staged, and records that no route is for any
 //! more. [`Datapath::recover_routes`] takes the former back and tells of the latter.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use anyhow::{Context as _, Result};
 use aya::{
@@ -166,23 +166,6 @@ impl Routes {
             }
             Step::Index(_) | Step::Nest(_) => Ok(()),
         }
-    }
-
-    /// The slots of routes, which are those of their counters.
-    ///
-    /// # Errors
-    /// When the kernel does not map them.
-    pub(super) fn slots(&self) -> Result<BTreeMap<Prefix, u32>> {
-        let epoch = self.epoch();
-        let mut slots = BTreeMap::new();
-        self.records.visit(0..self.records.len(), |slot, record| {
-            let found = record.found(slot as u32, epoch);
-            if let Some(found) = found.filter(|found| found.route.is_own()) {
-                slots.insert(found.place.dst, found.place.slot);
-            }
-            Ok(())
-        })?;
-        Ok(slots)
     }
 
     /// Whether the trie leads to the record for exactly its prefix.

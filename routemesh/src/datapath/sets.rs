@@ -72,7 +72,7 @@ impl Sets {
         Ok(number)
     }
 
-    /// Removes all sets but one, and what is left of one that has no number.
+    /// Removes all sets but one, the oldest first, and what is left of one that has no number.
     ///
     /// # Errors
     /// When the kernel refuses.
