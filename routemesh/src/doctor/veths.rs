@@ -52,7 +52,7 @@ fn other_end(veth: &Interface, role: Role) -> Result<Vec<Finding>> {
     Ok(match peer(veth.index) {
         Ok(peer) => {
             // What the driver announces is old where GRO was switched off while the other end was down.
-            let takes = peer.has_gro && announced != Some(false);
+            let takes = peer.polls && announced != Some(false);
             let refuses = (role.is_sent_to && !takes).then(|| refuses(name, &peer));
             let unfinished = role.sends_on && peer.offloads_checksums;
             let unfinished = unfinished.then(|| unfinished_checksums(name, &peer));
@@ -68,7 +68,7 @@ fn other_end(veth: &Interface, role: Role) -> Result<Vec<Finding>> {
     })
 }
 
-const LOST: &str = "what XDP sends there is dropped, with no error to be seen: a veth takes it only while its other end polls, as it does with GRO";
+const LOST: &str = "what XDP sends there is dropped, with no error to be seen: a veth takes it only while its other end polls, as it does with GRO or XDP of its own";
 const CHECKSUMS: &str = "XDP sends packets on as they came, and forgets that something is missing: pings pass and TCP fails";
 
 fn refuses(name: &str, peer: &Peer) -> Finding {

@@ -15,7 +15,7 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use nix::sched::{CloneFlags, setns};
 
 use super::{
-    devices::links,
+    devices::{has_native_xdp, links},
     features::features,
     raw::{ask, attribute, find, number},
 };
@@ -38,8 +38,8 @@ pub struct Peer {
     pub name: String,
     /// Where that is.
     pub place: Place,
-    /// Whether it takes frames that XDP sends: a veth does while it polls, which GRO makes it do.
-    pub has_gro: bool,
+    /// Whether it polls, and so takes frames that XDP sends: GRO makes it do so, or XDP of its own.
+    pub polls: bool,
     /// Whether it leaves it to the hardware, which it has not, to finish checksums.
     pub offloads_checksums: bool,
 }
@@ -109,7 +109,7 @@ fn at(ifindex: u32, place: Place) -> Result<Peer> {
     let features = features(ifindex)?;
     let mut active = features.active.iter();
     Ok(Peer {
-        has_gro: features.active.iter().any(|name| name == "rx-gro"),
+        polls: features.active.iter().any(|name| name == "rx-gro") || has_native_xdp(ifindex)?,
         // For both families, or one for each.
         offloads_checksums: active.any(|name| name.starts_with("tx-checksum-ip")),
         name: features.device,

@@ -10,6 +10,11 @@ mod veths;
 use std::process::Output;
 
 use anyhow::ensure;
+use aya::{
+    Ebpf,
+    programs::{Xdp, XdpMode},
+};
+use routemesh_common::bench::programs::IDLE;
 use routemesh_tests::lab::{Container, Host, Lab, PATIENCE, Pair, Routemesh, eventually};
 use serde_json::Value;
 
@@ -142,6 +147,30 @@ impl Patient {
             self.daemon.config_path().display()
         )
     }
+}
+
+/// Programs that are not routemesh's.
+static FOREIGN: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/bench.o"));
+
+/// An XDP program that is not routemesh's, loaded.
+fn foreign_xdp() -> Ebpf {
+    let mut ebpf = Ebpf::load(FOREIGN).unwrap();
+    idle(&mut ebpf).load().unwrap();
+    ebpf
+}
+
+/// The same, attached to an interface of the patient by a link that goes with it.
+fn attach_foreign_xdp(patient: &Patient, interface: &str, mode: XdpMode) -> Ebpf {
+    let attached = patient.host.enter(|| {
+        let mut ebpf = foreign_xdp();
+        idle(&mut ebpf).attach(interface, mode)?;
+        Ok(ebpf)
+    });
+    attached.unwrap()
+}
+
+fn idle(ebpf: &mut Ebpf) -> &mut Xdp {
+    ebpf.program_mut(IDLE).unwrap().try_into().unwrap()
 }
 
 fn config(mode: &str, routes: &str) -> String {

@@ -6,7 +6,7 @@ use anyhow::ensure;
 use aya::{
     Ebpf,
     programs::{
-        SchedClassifier, TcAttachType, Xdp, XdpMode,
+        SchedClassifier, TcAttachType, XdpMode,
         links::{FdLink, PinnedLink},
     },
 };
@@ -15,29 +15,24 @@ use routemesh_common::bench::programs;
 use routemesh_tests::lab::{PATIENCE, Routemesh, attached, eventually, has_tcx};
 use serde_json::Value;
 
-use super::{Patient, config, doctor, findings, is_found, text};
+use super::{
+    FOREIGN, Patient, attach_foreign_xdp, config, doctor, findings, foreign_xdp, idle, is_found,
+    text,
+};
 
-/// Programs that are not routemesh's.
-static FOREIGN: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/bench.o"));
 const CHECK: &str = "foreign-programs";
 
 #[test]
 fn an_xdp_program_of_others_is_named_and_its_link_detached() {
     for (mode, severity) in [("tc", "warning"), ("xdp", "error")] {
         let patient = Patient::new(mode, "");
-        let in_mode = |mode: XdpMode| {
-            let mut ebpf = Ebpf::load(FOREIGN)?;
-            xdp(&mut ebpf).load()?;
-            xdp(&mut ebpf).attach("eth0", mode)?;
-            Ok(ebpf)
-        };
         for mode in [XdpMode::Skb, XdpMode::Driver] {
             // Whoever attached it still has it, detached.
-            let _foreign = patient.host.enter(|| in_mode(mode)).unwrap();
+            let _foreign = attach_foreign_xdp(&patient, "eth0", mode);
             patient.mends(CHECK, severity, programs::IDLE);
         }
         // What goes with the process that attached it.
-        let foreign = patient.host.enter(|| in_mode(XdpMode::Skb)).unwrap();
+        let foreign = attach_foreign_xdp(&patient, "eth0", XdpMode::Skb);
         patient.finds(CHECK, severity, programs::IDLE);
         drop(foreign);
         patient.recovers(CHECK);
@@ -144,18 +139,11 @@ fn a_second_program_of_ours_is_found_and_removed_wherever_it_is_pinned() {
     first.stop().unwrap();
 }
 
-fn xdp(ebpf: &mut Ebpf) -> &mut Xdp {
-    let program = ebpf.program_mut(programs::IDLE).unwrap();
-    program.try_into().unwrap()
-}
-
 /// A program that is not ours, pinned.
 fn pinned(patient: &Patient) -> PathBuf {
     let mut pin = patient.daemon.bpffs().as_os_str().to_owned();
     pin.push("-foreign");
-    let mut ebpf = Ebpf::load(FOREIGN).unwrap();
-    xdp(&mut ebpf).load().unwrap();
-    xdp(&mut ebpf).pin(&pin).unwrap();
+    idle(&mut foreign_xdp()).pin(&pin).unwrap();
     pin.into()
 }
 

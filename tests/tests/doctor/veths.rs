@@ -1,9 +1,13 @@
 //! Uplinks that are veths: what XDP asks of their other ends, wherever these are.
 
-use routemesh_tests::lab::{Chain, Node, Wire, tells_xdp_features};
+use std::fs;
+
+use anyhow::ensure;
+use aya::programs::XdpMode;
+use routemesh_tests::lab::{Chain, Node, PATIENCE, Process, Wire, eventually, tells_xdp_features};
 use serde_json::Value;
 
-use super::{Patient, config, doctor, findings, is_found, text};
+use super::{Patient, attach_foreign_xdp, config, doctor, findings, is_found, text};
 
 const REFUSES: &str = "eth0 takes no packets of XDP: GRO is off at its other end";
 const UNFINISHED: &str = "packets come to eth0 with unfinished checksums";
@@ -20,7 +24,7 @@ fn a_host_that_sends_on_by_xdp_carries_once_the_printed_commands_are_run() {
     }
     let daemons = chain.routemesh("xdp", "tc").unwrap();
     // By a process the namespace of the wire is found: it has no name.
-    let inside = wire.spawn(["sleep", "infinity"]).unwrap();
+    let inside = resident(wire);
     let place = format!("{port} in the network namespace of process {}", inside.id());
 
     let examined = doctor(&daemons[0], &["offloads"]);
@@ -105,6 +109,24 @@ fn an_uplink_with_xdp_in_the_stack_must_take_what_drivers_send_it() {
 }
 
 #[test]
+fn an_other_end_with_xdp_of_its_own_takes_packets_without_gro() {
+    for mode in [XdpMode::Driver, XdpMode::Skb] {
+        let patient = Patient::new("tc", "");
+        two_uplinks(&patient, ["xdp", "tc"]);
+        patient.host.offload("eth0p", "tx", false).unwrap();
+        patient.finds("offloads", "warning", REFUSES);
+        let _foreign = attach_foreign_xdp(&patient, "eth0p", mode);
+        // The kernel switches it on with a program in the driver.
+        patient.host.offload("eth0p", "gro", false).unwrap();
+        if mode == XdpMode::Driver {
+            is_fit(&patient.findings("offloads"));
+        } else {
+            patient.finds("offloads", "warning", REFUSES);
+        }
+    }
+}
+
+#[test]
 fn an_other_end_that_cannot_be_seen_is_noted_with_the_reason() {
     let mut patient = Patient::new("xdp", "");
     let unseen = "the other end of the veth eth0 cannot be seen: neither a name";
@@ -118,11 +140,24 @@ fn an_other_end_that_cannot_be_seen_is_noted_with_the_reason() {
     let warned = commands::<1>(&patient.findings("offloads"));
     assert!(warned[0].contains("gro on tx off"), "{warned:?}");
     // And so without the rights to look into namespaces.
-    let _inside = wire.node().spawn(["sleep", "infinity"]).unwrap();
+    let _inside = resident(wire.node());
     patient.daemon.restrict(&["bpf", "net_admin", "perfmon"]);
     patient.finds("offloads", "note", "the other end of the veth eth0");
     patient.daemon.write_config(&config("tc", "")).unwrap();
     patient.is_content("offloads");
+}
+
+/// A process within a namespace, which it has entered.
+fn resident(node: &Node) -> Process {
+    let process = node.spawn(["sleep", "infinity"]).unwrap();
+    let inside = fs::read_link(node.path()).unwrap();
+    let own = format!("/proc/{}/ns/net", process.id());
+    let entered = eventually("the namespace to be entered", PATIENCE, || {
+        ensure!(fs::read_link(&own)? == inside, "it is elsewhere");
+        Ok(())
+    });
+    entered.unwrap();
+    process
 }
 
 /// The uplinks `eth0` and `eth1`, whose other ends are on the host too: `eth0p`, `eth1p`.
