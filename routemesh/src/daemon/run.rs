@@ -96,6 +96,7 @@ async fn serve(options: &Options) -> Result<()> {
         None
     };
     let mut daemon = Daemon::new(options.origin.clone(), config, world, datapath, journal)?;
+    daemon.load_programs()?;
     daemon.take_over(&routes);
     daemon.trials = Trials::new(options);
     daemon.sync();

@@ -41,6 +41,17 @@ impl Failures {
 }
 
 impl Daemon {
+    /// Has the kernel verify the programs that are to be attached here.
+    ///
+    /// # Errors
+    /// When it refuses that of tc, without which nothing is forwarded.
+    pub(super) fn load_programs(&mut self) -> anyhow::Result<()> {
+        let plan = plan::plan(&self.config, &self.world, &mut self.rows);
+        let mut attachments = plan.attachments.values();
+        let with_xdp = attachments.any(|attachment| xdp_hook(attachment).is_some());
+        self.datapath.load_programs(with_xdp)
+    }
+
     /// One round: plans anew, and does all that differs.
     pub(super) fn sync(&mut self) {
         let begun = Instant::now();

@@ -1,6 +1,6 @@
 //! Attaching the programs to interfaces.
 
-use std::{io, path::Path};
+use std::{io, path::Path, thread};
 
 use anyhow::{Context as _, Result, anyhow};
 use aya::{
@@ -135,28 +135,40 @@ impl Datapath {
         Ok(Attached::Clsact)
     }
 
-    /// Has the kernel verify the program of a hook, where it has not yet. [`Self::attach`] does so
-    /// by itself for XDP: it takes time, and most hosts have no use for it.
+    /// Has the kernel verify tc's program and, at the same time, XDP's where it is to be attached:
+    /// either takes tens of milliseconds. What refuses XDP's is told when it is attached.
+    ///
+    /// # Errors
+    /// Why the kernel refused tc's.
+    pub fn load_programs(&mut self, with_xdp: bool) -> Result<()> {
+        let (mut tc, mut xdp) = (None, None);
+        for (name, program) in self.ebpf.programs_mut() {
+            match name {
+                programs::TC => tc = Some(program),
+                programs::XDP if with_xdp => xdp = Some(program),
+                _ => {}
+            }
+        }
+        thread::scope(|scope| {
+            if let Some(xdp) = xdp {
+                scope.spawn(|| load(programs::XDP, xdp));
+            }
+            let tc = tc.with_context(|| absent(programs::TC))?;
+            load(programs::TC, tc)
+        })
+    }
+
+    /// Has the kernel verify the program of a hook, where it has not yet.
     ///
     /// # Errors
     /// Why the kernel refused.
-    pub fn load_program(&mut self, hook: Hook) -> Result<()> {
-        let (name, loaded) = match hook {
-            Hook::Tc => {
-                let program: &mut SchedClassifier = typed(&mut self.ebpf, programs::TC)?;
-                (programs::TC, program.load())
-            }
-            Hook::Xdp | Hook::XdpGeneric => {
-                let program: &mut Xdp = typed(&mut self.ebpf, programs::XDP)?;
-                (programs::XDP, program.load())
-            }
+    pub(super) fn load_program(&mut self, hook: Hook) -> Result<()> {
+        let name = match hook {
+            Hook::Tc => programs::TC,
+            Hook::Xdp | Hook::XdpGeneric => programs::XDP,
         };
-        match loaded {
-            Err(ProgramError::AlreadyLoaded) => Ok(()),
-            loaded => loaded
-                .map_err(explain)
-                .with_context(|| format!("load program {name}")),
-        }
+        let program = self.ebpf.program_mut(name);
+        load(name, program.with_context(|| absent(name))?)
     }
 
     fn attach_xdp(&mut self, ifindex: u32, mode: XdpMode, pin: &Path) -> Result<Attached> {
@@ -180,9 +192,28 @@ where
     &'a mut P: TryFrom<&'a mut Program, Error = ProgramError>,
 {
     ebpf.program_mut(name)
-        .with_context(|| format!("the object has no program {name}"))?
+        .with_context(|| absent(name))?
         .try_into()
         .with_context(|| format!("program {name} has another type than this build expects"))
+}
+
+fn absent(name: &str) -> String {
+    format!("the object has no program {name}")
+}
+
+/// Has the kernel verify a program, where it has not yet.
+fn load(name: &str, program: &mut Program) -> Result<()> {
+    let loaded = if let Program::Xdp(xdp) = program {
+        xdp.load()
+    } else {
+        <&mut SchedClassifier>::try_from(program).and_then(SchedClassifier::load)
+    };
+    match loaded {
+        Err(ProgramError::AlreadyLoaded) => Ok(()),
+        loaded => loaded
+            .map_err(explain)
+            .with_context(|| format!("load program {name}")),
+    }
 }
 
 /// Whether tc takes links. (aya goes by the kernel's version too.)

@@ -7,8 +7,8 @@ use aya::{Ebpf, EbpfLoader, util::nr_cpus};
 use routemesh_common::{OUTCOME_SLOTS, globals, map_names};
 
 use super::{
-    Datapath, Hook, OBJECT, cache, capabilities, counters::Counters, index, interfaces::Interfaces,
-    log, mapping::array, pins::Pins, routes::Routes, shape::Shapes, sockets, take, typed,
+    Datapath, OBJECT, cache, capabilities, counters::Counters, index, interfaces::Interfaces, log,
+    mapping::array, pins::Pins, routes::Routes, shape::Shapes, sockets, take, typed,
 };
 use crate::reconcile::fib;
 
@@ -60,11 +60,11 @@ pub(super) enum MapSet {
 }
 
 impl Datapath {
-    /// Loads maps and program with room for `route_limit` routes, and takes `directory`, below
-    /// which maps and links are pinned. The maps that are pinned there are taken over, with what
-    /// is in them, where they are as this build declares them; else new ones are made beside
-    /// them, and all differences are logged. Nothing is attached yet, and XDP's program is loaded
-    /// when it is. The programs log only where `log` says so.
+    /// Loads maps with room for `route_limit` routes, and takes `directory`, below which maps and
+    /// links are pinned. The maps that are pinned there are taken over, with what is in them, where
+    /// they are as this build declares them; else new ones are made beside them, and all
+    /// differences are logged. Of the programs, which log only where `log` says so, none is
+    /// verified yet: see [`Self::load_programs`].
     ///
     /// # Errors
     /// What the kernel refused. What is attached already is left as it is.
@@ -84,7 +84,7 @@ impl Datapath {
             lengths.routes,
             lengths.cpus,
         )?;
-        let mut datapath = Self {
+        Ok(Self {
             routes: Routes::new(&mut ebpf, lengths.routes)?,
             next_hops: typed(&mut ebpf, map_names::NEXT_HOPS)?,
             peers: typed(&mut ebpf, map_names::PEERS)?,
@@ -101,9 +101,7 @@ impl Datapath {
             shapes,
             set,
             ebpf,
-        };
-        datapath.load_program(Hook::Tc)?;
-        Ok(datapath)
+        })
     }
 
     /// Has the next daemon take these maps over: they hold all that is desired.

@@ -188,7 +188,7 @@ impl Rig {
         ip_batch(world::INTERFACES)?;
         let directory = Directory::new();
         let mut datapath = Datapath::load(&directory.0, ROUTES, false)?;
-        datapath.load_program(Hook::Xdp)?;
+        datapath.load_programs(true)?;
         world::fill(&mut datapath)?;
         let mut rig = Self {
             datapath,
