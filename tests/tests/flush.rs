@@ -64,6 +64,8 @@ fn a_container_that_its_bridge_had_forgotten_before_the_start_is_asked_where_it_
     );
     let aged = format!("neigh replace {address} lladdr {mac} dev {bridge} nud stale");
     host.ip(&aged).unwrap();
+    // Whatever the container says of its own accord before the daemon is there.
+    learns(&pair.b, false).unwrap();
     flush_stations(&pair.b).unwrap();
     b.resume().unwrap();
     eventually("the container to be asked", PATIENCE, || {
@@ -72,6 +74,7 @@ fn a_container_that_its_bridge_had_forgotten_before_the_start_is_asked_where_it_
         Ok(())
     })
     .unwrap();
+    learns(&pair.b, true).unwrap();
     is_seen_again(&pair.b).unwrap();
 }
 
@@ -82,6 +85,15 @@ fn flush_stations(side: &Side) -> Result<()> {
         side.network.interface()
     );
     side.host.ip(&line)
+}
+
+/// Whether the bridge is to learn what is behind the container's port.
+fn learns(side: &Side, yes: bool) -> Result<()> {
+    let learning = if yes { "on" } else { "off" };
+    let port = side.container.port();
+    side.host
+        .run(["bridge", "link", "set", "dev", &port, "learning", learning])?;
+    Ok(())
 }
 
 /// Waits until the bridge has learnt where the container is. Nothing but an answer to its host tells,

@@ -118,14 +118,19 @@ impl Scene {
         assert_eq!(self.a.pid(), process);
         let answer = self.a.http("GET", "/v1/status", "").unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
+        // A container may still ask for neighbours, once a second: what was captured is between both.
+        let first = settled(arriving).unwrap() - arriving_before;
         let seen = captures.map(|capture| capture.drain().unwrap());
+        let last = settled(arriving).unwrap() - arriving_before;
         // Each frame and no other packet came to the hook, but for those that were sent anew.
         let mut expected = frames.len() as i64 + resent;
         if hook == "port" {
             expected += self.answers(&seen[0], expected).unwrap();
         }
-        let arrived = settled(arriving).unwrap() - arriving_before;
-        assert_eq!(arrived, expected, "at {hook}, {resent} of them anew");
+        assert!(
+            (first..=last).contains(&expected),
+            "{first} to {last} came and not {expected} at {hook}, {resent} of them anew"
+        );
         // Each of them ended once, and so did each packet of the stream.
         let surplus = uncounted_before - settled(uncounted).unwrap();
         assert!((0..=ANEW).contains(&surplus), "{surplus} at {hook}");
