@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     fs,
+    net::Ipv4Addr,
     process::Command,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -10,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, ensure};
+use ipnet::Ipv4Net;
 use nix::time::{ClockId, clock_gettime};
 use routemesh_tests::lab::{PATIENCE, Routemesh, binary, eventually};
 
@@ -27,8 +29,14 @@ use crate::{
 const SIZES: [u32; 6] = [0, 6, 10, 14, 18, 20];
 /// For a short run.
 const FEW_SIZES: [u32; 3] = [0, 6, 20];
+/// Tables that the index in front of the trie is of no use for.
+const NESTED: [u32; 3] = [6, 14, 20];
+/// For a short run.
+const FEW_NESTED: [u32; 2] = [6, 20];
 /// The largest table, as a power of two.
 const LARGEST: u32 = 20;
+/// It.
+const TABLE: Table = Table::Flat(LARGEST);
 /// Times a route is added to a table and waited for.
 const ADDITIONS: u32 = 12;
 /// Frames that are sent at once while something else happens. Between two such the kernel takes
@@ -44,44 +52,107 @@ pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
     Ok(found)
 }
 
-/// What it costs to forward, for traffic to one, to 4,096 and to all destinations.
+/// What it costs to forward, for traffic to one, to 4,096 and to all destinations; of the last, no
+/// CPU knows most beforehand, so that each frame's look-up is in what is measured.
 fn forwarding(run: &Run) -> Result<Vec<Comparison>> {
-    let sizes: &[u32] = if run.quick { &FEW_SIZES } else { &SIZES };
+    let (sizes, nested): (&[u32], &[u32]) = if run.quick {
+        (&FEW_SIZES, &FEW_NESTED)
+    } else {
+        (&SIZES, &NESTED)
+    };
+    let flat: Vec<_> = sizes.iter().copied().map(Table::Flat).collect();
+    let nested = nested.iter().copied().map(Table::Nested);
+    let all: Vec<_> = flat.iter().copied().chain(nested).collect();
     let mut found = Vec::new();
-    for (destinations, measure) in [(0, ONE), (12, SOME), (20, ALL)] {
-        let traffic = Traffic::to(destinations);
-        let mut transits = vec![Transit::dropping(column::DROPPED, traffic)?];
-        for &size in sizes {
-            run.screen
-                .progress(&format!("{}: load 2^{size} routes", measure.title));
-            transits.push(table(size, traffic)?);
-        }
-        let contest = Contest {
-            row: 7,
-            measures: vec![measure],
-            contenders: transits.iter_mut().map(Transit::cost).collect(),
-            background: None,
-        };
-        let comparisons = contest.run(&run.pace, run.screen)?;
-        let lost = losses(&mut transits);
-        for comparison in comparisons {
-            let columns = comparison.beyond(column::DROPPED).context("no base")?;
-            found.push(Comparison {
-                columns,
-                note: Some(format!("{LOOK_UP} {lost}")),
-                ..comparison
-            });
-        }
+    for (destinations, tables, measure) in [(0, &flat, ONE), (12, &flat, SOME), (20, &all, ALL)] {
+        found.extend(frames(run, Traffic::to(destinations), tables, measure)?);
+    }
+    if let Some(last) = found.last_mut() {
+        let note = last.note.take().unwrap_or_default();
+        last.note = Some(format!("{note} {IN_THE_TRIE}"));
     }
     Ok(found)
 }
 
-/// A host with so many routes, as a power of two, that divide all destinations among them.
-fn table(size: u32, traffic: Traffic) -> Result<Transit> {
-    let transit = Transit::new(&routes(size), traffic)?;
-    let daemon = empty(&transit)?;
-    load(&transit, &daemon, size)?;
-    transit.with(daemon, "xdp").opened()
+/// What a frame of that traffic takes, by each of these tables.
+fn frames(
+    run: &Run,
+    traffic: Traffic,
+    tables: &[Table],
+    measure: Measure,
+) -> Result<Vec<Comparison>> {
+    let mut transits = vec![Transit::dropping(column::DROPPED, traffic)?];
+    for table in tables {
+        let name = table.name();
+        run.screen
+            .progress(&format!("{}: load {name}", measure.title));
+        transits.push(table.transit(traffic)?);
+    }
+    let contest = Contest {
+        row: 7,
+        measures: vec![measure],
+        contenders: transits.iter_mut().map(Transit::cost).collect(),
+        background: None,
+    };
+    let comparisons = contest.run(&run.pace, run.screen)?;
+    let lost = losses(&mut transits);
+    let beyond = |comparison: Comparison| {
+        Ok(Comparison {
+            columns: comparison.beyond(column::DROPPED).context("no base")?,
+            note: Some(format!("{LOOK_UP} {lost}")),
+            ..comparison
+        })
+    };
+    comparisons.into_iter().map(beyond).collect()
+}
+
+/// A table of so many routes, as a power of two.
+#[derive(Clone, Copy)]
+enum Table {
+    /// They divide all destinations among them.
+    Flat(u32),
+    /// One half of them do, and within each lies one of the other half, to which nothing is sent:
+    /// what has another within it is not in the index.
+    Nested(u32),
+}
+
+impl Table {
+    /// The name of its column.
+    fn name(self) -> String {
+        match self {
+            Self::Flat(size) => routes(size),
+            Self::Nested(size) => routes(size) + ", nested",
+        }
+    }
+
+    /// Its prefixes.
+    fn prefixes(self) -> Result<Vec<Ipv4Net>> {
+        let (base, bits) = SPACE;
+        let flat = |size: u32| {
+            let prefix = move |number: u32| {
+                let first = Ipv4Addr::from(base + (number << (bits - size)));
+                Ipv4Net::new(first, (32 - bits + size) as u8)
+            };
+            (0..1_u32 << size).map(prefix)
+        };
+        let prefixes = match self {
+            Self::Flat(size) => flat(size).collect::<Result<_, _>>()?,
+            Self::Nested(size) => {
+                let around = flat(size - 1).collect::<Result<Vec<_>, _>>()?;
+                let pair = |one: Ipv4Net| [one, Ipv4Net::from(one.broadcast())];
+                around.into_iter().flat_map(pair).collect()
+            }
+        };
+        Ok(prefixes)
+    }
+
+    /// A host with this table.
+    fn transit(self, traffic: Traffic) -> Result<Transit> {
+        let transit = Transit::new(&self.name(), traffic)?;
+        let daemon = empty(&transit)?;
+        load(&transit, &daemon, self)?;
+        transit.with(daemon, "xdp").opened()
+    }
 }
 
 /// The name of a column, for a power of two.
@@ -96,27 +167,24 @@ fn empty(transit: &Transit) -> Result<Routemesh> {
     Routemesh::start(transit.side.host.node(), &transit.config("xdp", room))
 }
 
-/// Loads so many routes from one file; returns how long that took.
-fn load(transit: &Transit, daemon: &Routemesh, size: u32) -> Result<Duration> {
+/// Loads a table from one file; returns how long that took.
+fn load(transit: &Transit, daemon: &Routemesh, table: Table) -> Result<Duration> {
     let gateway = transit.gateway();
-    batch(daemon, "replace", size, |dst| {
+    batch(daemon, "replace", table, |dst| {
         format!("{dst} via {gateway}")
     })
 }
 
-/// Edits so many routes from one file, each in the words of `line`; returns how long that took.
+/// Edits a table's routes from one file, each in the words of `line`; returns how long that took.
 fn batch(
     daemon: &Routemesh,
     verb: &str,
-    size: u32,
-    line: impl Fn(&str) -> String,
+    table: Table,
+    line: impl Fn(Ipv4Net) -> String,
 ) -> Result<Duration> {
-    let (base, bits) = SPACE;
-    let length = 32 - bits + size;
     let mut text = String::new();
-    for number in 0..1_u32 << size {
-        let dst = std::net::Ipv4Addr::from(base + (number << (bits - size)));
-        let _ = writeln!(text, "{}", line(&format!("{dst}/{length}")));
+    for prefix in table.prefixes()? {
+        let _ = writeln!(text, "{}", line(prefix));
     }
     let file = daemon.folder().join("routes");
     fs::write(&file, text)?;
@@ -151,16 +219,13 @@ fn loading(run: &Run) -> Result<Vec<Comparison>> {
         run.screen
             .progress(&format!("load the largest table, {time} of {times}"));
         let (mut transit, daemon) = prepared()?;
-        let (took, lost) = while_sending(&mut transit, |transit| load(transit, &daemon, LARGEST))?;
+        let (took, lost) = while_sending(&mut transit, |transit| load(transit, &daemon, TABLE))?;
         let memory = [memory(&daemon)?, daemon.map_memory()? as f64 / 1e6];
         // Every route gets another next hop than it had: none.
-        let blackhole = |_: &Transit| {
-            batch(&daemon, "replace", LARGEST, |dst| {
-                format!("blackhole {dst}")
-            })
-        };
+        let blackhole =
+            |_: &Transit| batch(&daemon, "replace", TABLE, |dst| format!("blackhole {dst}"));
         let (changed, changing) = while_sending(&mut transit, blackhole)?;
-        let free = |_: &Transit| batch(&daemon, "del", LARGEST, str::to_owned);
+        let free = |_: &Transit| batch(&daemon, "del", TABLE, |dst| dst.to_string());
         let (freed, freeing) = while_sending(&mut transit, free)?;
         let figures = [
             took.as_secs_f64(),
@@ -186,7 +251,7 @@ fn loading(run: &Run) -> Result<Vec<Comparison>> {
 fn prepared() -> Result<(Transit, Routemesh)> {
     let mut transit = Transit::new("load", Traffic::to(0))?;
     let daemon = empty(&transit)?;
-    let dst = format!("{}/32", std::net::Ipv4Addr::from(SPACE.0));
+    let dst = format!("{}/32", Ipv4Addr::from(SPACE.0));
     let gateway = transit.gateway().to_string();
     command(&daemon, &["route", "add", &dst, "via", &gateway])?;
     eventually("frames to come through", PATIENCE, || {
@@ -206,7 +271,7 @@ fn effects(run: &Run) -> Result<Vec<Comparison>> {
         let name = routes(size);
         run.screen.progress(&format!("add a route beside {name}"));
         let (mut transit, daemon) = prepared()?;
-        load(&transit, &daemon, size)?;
+        load(&transit, &daemon, Table::Flat(size))?;
         let samples = additions(&mut transit, &daemon)?;
         columns.push(Column { name, samples });
     }
@@ -258,7 +323,7 @@ fn additions(transit: &mut Transit, daemon: &Routemesh) -> Result<Vec<f64>> {
     let gateway = transit.gateway().to_string();
     // The source goes on sending to the first destination, which has a route to itself.
     let (first, _) = SPACE;
-    let dst = format!("{}/32", std::net::Ipv4Addr::from(first));
+    let dst = format!("{}/32", Ipv4Addr::from(first));
     let mut times = Vec::new();
     for _ in 0..ADDITIONS {
         command(daemon, &["route", "replace", "blackhole", &dst])?;
@@ -318,6 +383,11 @@ pub(super) fn alone(row: u8, measure: Measure, samples: Vec<f64>) -> Comparison 
 const LOOK_UP: &str = "\
     All else is alike in these columns: what they differ by is the look-up, of the route and of what \
     it leads to.";
+const IN_THE_TRIE: &str = "\
+    In a table that is `nested`, a route lies within each that is taken: what the index in front of the \
+    trie has is final, so such routes are not in it, and each look-up ends in the trie. All others are \
+    in the index. What a processor has found before it need not look up; of a million destinations \
+    that is few.";
 const LOADING: [Measure; 8] = [
     Measure::cost("load-time", "1,048,576 routes from one file", "s"),
     Measure::cost("load-lost", "Packets lost meanwhile", "packets"),
@@ -361,3 +431,35 @@ const ALL: Measure = Measure::cost(
     "Forwarding, to all 1,048,576 destinations",
     "ns per frame",
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_so_many_routes_which_hold_all_that_is_sent() {
+        let (base, bits) = SPACE;
+        for size in [1, 6, 10] {
+            let flat = Table::Flat(size).prefixes().unwrap();
+            let nested = Table::Nested(size).prefixes().unwrap();
+            assert_eq!([flat.len(), nested.len()], [1 << size; 2]);
+            for number in 0..1 << size {
+                let sent = Ipv4Addr::from(base + (number << (bits - size)));
+                let holding = |table: &[Ipv4Net]| {
+                    let prefixes = table.iter().filter(|prefix| prefix.contains(&sent));
+                    prefixes.count()
+                };
+                assert_eq!([holding(&flat), holding(&nested)], [1, 1], "{sent}");
+            }
+        }
+    }
+
+    #[test]
+    fn within_each_nested_route_that_is_taken_lies_another() {
+        let routes = Table::Nested(6).prefixes().unwrap();
+        for pair in routes.chunks(2) {
+            assert!(pair[0].contains(&pair[1]), "{pair:?}");
+            assert!(pair[0].prefix_len() < pair[1].prefix_len(), "{pair:?}");
+        }
+    }
+}
