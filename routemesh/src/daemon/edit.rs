@@ -46,9 +46,9 @@ impl Daemon {
 
     /// Takes the routes that clients of an earlier daemon asked for. Their next hops may come
     /// later, so they are not looked at.
-    pub(super) fn take_over(&mut self, routes: &[RouteEdit]) {
+    pub(super) fn take_over(&mut self, routes: Vec<RouteEdit>) {
         for edit in routes {
-            match route(edit) {
+            match route(&edit) {
                 Ok(route) => {
                     self.table.set_cli(&route);
                 }

@@ -97,7 +97,7 @@ async fn serve(options: &Options) -> Result<()> {
     };
     let mut daemon = Daemon::new(options.origin.clone(), config, world, datapath, journal)?;
     daemon.load_programs()?;
-    daemon.take_over(&routes);
+    daemon.take_over(routes);
     daemon.trials = Trials::new(options);
     daemon.sync();
     daemon.take_up(trial);
