@@ -36,7 +36,7 @@ fn figures_of_another_machine_are_refused() {
     let json = folder.path().join("other.json");
     let machine = r#"{ "processor": "abacus", "cores": 1, "kernel": "1.0", "memory": 1 }"#;
     let report = format!(
-        r#"{{ "version": 2, "machine": {machine}, "quick": false, "date": "2026-11-21",
+        r#"{{ "version": 3, "machine": {machine}, "quick": false, "date": "2026-11-21",
               "seconds": 9, "comparisons": [] }}"#
     );
     fs::write(&json, report).unwrap();

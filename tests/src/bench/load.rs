@@ -5,7 +5,11 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use routemesh_tests::lab::{tcp_flows, udp_for};
 
-use crate::{background::Background, contest::Contender, way::Way};
+use crate::{
+    background::Background,
+    contest::Contender,
+    way::{SUPER_PACKET, Way},
+};
 
 /// An address family.
 #[derive(Clone, Copy)]
@@ -28,31 +32,33 @@ impl Load {
     /// The contender that sends it over a way.
     pub(crate) fn over<'a>(self, way: &'a Way, background: &'a Background) -> Contender<'a> {
         Contender::new(way.name, move |time| {
+            let before = way.passed()?;
+            // To read counters takes a program, in some ways: that is not to be charged.
             let (rate, seconds) = background.beyond(|| self.send(way, time))?;
+            way.expect(before, rate.packets)?;
             Ok(vec![rate.figure, 1e3 * seconds / rate.amount])
         })
     }
 
     fn send(self, way: &Way, time: Duration) -> Result<Rate> {
         let (from, to, addresses) = way.ends();
-        let before = way.passed()?;
         match self {
             Self::Streams(flows, family) => {
                 let done = tcp_flows(from, to, family.of(addresses), (flows, time))?;
-                way.expect_bytes(before, done.bytes)?;
                 Ok(Rate {
                     figure: done.gbit_per_second(),
                     amount: done.bytes as f64 * 8.0 / 1e9,
+                    packets: done.bytes / SUPER_PACKET,
                 })
             }
             Self::Datagrams(family) => {
                 let each_second = udp_for(from, to, family.of(addresses), time)?;
                 let arrived = each_second * time.as_secs_f64();
                 ensure!(arrived > 0.0, "no datagram arrived");
-                way.expect(before, arrived as u64)?;
                 Ok(Rate {
                     figure: each_second / 1e3,
                     amount: arrived / 1e6,
+                    packets: arrived as u64,
                 })
             }
         }
@@ -74,4 +80,6 @@ struct Rate {
     figure: f64,
     /// What the cost is divided by: Gbit, or millions of packets.
     amount: f64,
+    /// Packets that it was at least.
+    packets: u64,
 }

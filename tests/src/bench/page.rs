@@ -51,7 +51,7 @@ cargo xtask bench --quick                 # 3 minutes
 cargo xtask bench --rows 1,3 --json before.json
 cargo xtask bench --rows 1,3 --compare before.json
 # Another kernel, on emulated processors, and what it has beside this one's on the page:
-cargo xtask bench --kernel 6.1 -- --rows 1 --json flowtable.json
+cargo xtask bench --kernel 6.1 -- --rows 1,4 --json flowtable.json
 cargo xtask bench -- --json all.json
 cargo xtask bench -- --from all.json --flowtable target/vm/6.1/files/flowtable.json --page page.md
 ```

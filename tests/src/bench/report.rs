@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{machine::Machine, statistic::Estimate};
 
 /// Raised when what is measured changes so that older reports cannot be compared.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// All that a run found.
 #[derive(Debug, Serialize, Deserialize)]

@@ -298,7 +298,6 @@ impl Transit {
         (time, part): (Duration, u32),
         mut look: impl FnMut(&Arrived),
     ) -> Result<u64> {
-        let before = self.forwarded()?;
         let mut arrived = 0;
         let begun = Instant::now();
         while begun.elapsed() < time {
@@ -316,7 +315,6 @@ impl Transit {
             look(&came);
             arrived += came.packets;
         }
-        self.expect(before, arrived)?;
         Ok(arrived)
     }
 
@@ -331,7 +329,9 @@ impl Transit {
         let name = self.name.clone();
         Contender::new(&name, move |time| {
             let mut fastest = f64::INFINITY;
-            self.flood((time, PART), |part| fastest = fastest.min(interval(part)))?;
+            let before = self.forwarded()?;
+            let arrived = self.flood((time, PART), |part| fastest = fastest.min(interval(part)))?;
+            self.expect(before, arrived)?;
             Ok(vec![fastest])
         })
     }
@@ -340,8 +340,10 @@ impl Transit {
     pub(crate) fn charge<'a>(&'a mut self, background: &'a Background) -> Contender<'a> {
         let name = self.name.clone();
         Contender::new(&name, move |time| {
+            let before = self.forwarded()?;
             let flood = || self.flood((time, LONG_PART), |_| ());
             let (arrived, seconds) = background.beyond(flood)?;
+            self.expect(before, arrived)?;
             Ok(vec![1e9 * seconds / arrived as f64])
         })
     }

@@ -1,7 +1,9 @@
 //! How long things take between nodes, with both ends spinning: a wake-up of either would hide
-//! what the way between them costs.
+//! what the way between them costs. Each turn says that it waits, by which emulated processors that
+//! take turns know that it is another one's.
 
 use std::{
+    hint::spin_loop,
     io::ErrorKind,
     net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -43,8 +45,11 @@ pub fn round_trips(from: &Node, to: &Node, address: IpAddr, count: usize) -> Res
 fn answer(socket: &UdpSocket, done: &AtomicBool) -> Result<()> {
     let mut buffer = [0; 64];
     while !done.load(Ordering::Acquire) {
-        if let Ok((length, peer)) = socket.recv_from(&mut buffer) {
-            socket.send_to(&buffer[..length], peer).context("answer")?;
+        match socket.recv_from(&mut buffer) {
+            Ok((length, peer)) => {
+                socket.send_to(&buffer[..length], peer).context("answer")?;
+            }
+            Err(_) => spin_loop(),
         }
     }
     Ok(())
@@ -68,6 +73,7 @@ fn round_trip(socket: &UdpSocket, number: u64) -> Result<Duration> {
             Ok(_) => break,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 ensure!(start.elapsed() < PATIENCE, "datagram {number} is lost");
+                spin_loop();
             }
             Err(error) => return Err(error).context("receive"),
         }
@@ -105,7 +111,7 @@ fn accept_until(done: &AtomicBool, listener: &TcpListener, accepted: &AtomicU64)
             Ok(_) => {
                 accepted.fetch_add(1, Ordering::Release);
             }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => spin_loop(),
             Err(error) => return Err(error).context("accept"),
         }
     }
@@ -126,6 +132,7 @@ fn open_for(time: Duration, target: SocketAddr, accepted: &AtomicU64) -> Result<
                 open.elapsed() < PATIENCE,
                 "connection {opened} is not accepted"
             );
+            spin_loop();
         }
         // Closed by a reset: ports that wait for late packets would soon be all there are.
         let at_once = libc::linger {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use routemesh_tests::lab::{connections_for, round_trips};
 
-use super::Run;
+use super::{Run, with_flowtable};
 use crate::{
     column,
     contest::{Contender, Contest, Measure},
@@ -23,7 +23,7 @@ const FEW_TRIPS: usize = 4_000;
 const PART: usize = 2_000;
 
 pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
-    let ways = [
+    let mut ways = vec![
         Way::cable()?,
         Way::kernel()?,
         Way::iptables()?,
@@ -31,7 +31,9 @@ pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
         Way::routemesh(column::TC, "tc")?,
         Way::routemesh(column::AUTO, "auto")?,
     ];
+    let lack = with_flowtable(&mut ways)?;
     let mut found = measure(run, &ways, Family::V4, IPV4)?;
+    found[0].note = Some(SHARES.to_owned() + &lack.unwrap_or_default());
     if !run.quick {
         found.extend(measure(run, &ways, Family::V6, IPV6)?);
     }
@@ -52,9 +54,6 @@ fn measure(run: &Run, ways: &[Way], family: Family, measures: Measures) -> Resul
     let mut found: Vec<_> = added
         .filter_map(|(trip, measure)| beyond_the_cable(trip, measure))
         .collect();
-    if let Some(first) = found.first_mut() {
-        first.note = Some(SHARES.to_owned());
-    }
     found.extend(trips);
     let connections = Contest {
         row: 4,
@@ -62,7 +61,11 @@ fn measure(run: &Run, ways: &[Way], family: Family, measures: Measures) -> Resul
         contenders: ways.iter().map(|way| connecting(way, family)).collect(),
         background: None,
     };
-    found.extend(connections.run(&run.pace, run.screen)?);
+    let mut connections = connections.run(&run.pace, run.screen)?;
+    if connections[0].samples(column::FLOWTABLE).is_some() {
+        connections[0].note = Some(NEW_FLOWS.to_owned());
+    }
+    found.extend(connections);
     Ok(found)
 }
 
@@ -95,7 +98,7 @@ fn connecting(way: &Way, family: Family) -> Contender<'_> {
     Contender::new(way.name, move |time| {
         let (from, to, addresses) = way.ends();
         let address = family.of(addresses);
-        let before = way.passed()?;
+        let before = way.opened()?;
         let each_second = connections_for(from, to, address, time)?;
         way.expect(before, (each_second * time.as_secs_f64()) as u64)?;
         Ok(vec![each_second / 1e3])
@@ -117,6 +120,10 @@ const SHARES: &str = "\
     A measurement's trips are cut into parts of 2,000, and each share is the median of theirs: what \
     else the machine does for some milliseconds is in one part. Where p99 or p99.9 of the cable is \
     as large as another column's in some round nevertheless, what is added is not known.";
+
+const NEW_FLOWS: &str = "\
+    Packets that open a connection are of no known flow, so that a flowtable leaves them to the \
+    kernel's routing and its rules, which are seen to count them.";
 
 /// What is measured in a family.
 struct Measures {

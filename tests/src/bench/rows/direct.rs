@@ -1,9 +1,8 @@
 //! Row 1, and the processor time of row 5: streams and datagrams without a tunnel.
 
 use anyhow::Result;
-use routemesh_tests::lab::lack_of_flowtables;
 
-use super::{Run, compare};
+use super::{Run, compare, with_flowtable};
 use crate::{
     column,
     contest::Measure,
@@ -22,17 +21,14 @@ pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
         Way::routemesh(column::TC, "tc")?,
         Way::routemesh(column::AUTO, "auto")?,
     ];
-    let lack = lack_of_flowtables()?;
-    if lack.is_none() {
-        ways.push(Way::flowtable()?);
-    }
+    let lack = with_flowtable(&mut ways)?;
     let v4 = [
         (Load::Streams(1, Family::V4), [TCP_1, TCP_1_COST]),
         (Load::Datagrams(Family::V4), [UDP, UDP_COST]),
         (Load::Streams(8, Family::V4), [TCP_8, TCP_8_COST]),
     ];
     let mut found = compare(run, 1, &ways, &v4)?;
-    found[0].note = Some(note(lack.as_deref()));
+    found[0].note = Some(RELAY.to_owned() + &lack.unwrap_or_default());
     if !run.quick {
         let v6 = [
             (Load::Streams(1, Family::V6), [TCP_1_V6, TCP_1_V6_COST]),
@@ -41,17 +37,6 @@ pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
         found.extend(compare(run, 1, &ways, &v6)?);
     }
     Ok(found)
-}
-
-/// What must be known of the columns, and why there is no flowtable where the kernel has none.
-fn note(lack: Option<&str>) -> String {
-    let lack = lack.map(|lack| {
-        format!(
-            " There is no column of nftables' flowtable, since this kernel has none: \
-             `nft` was told to make one in a namespace, and said `{lack}`."
-        )
-    });
-    RELAY.to_owned() + &lack.unwrap_or_default()
 }
 
 const RELAY: &str = "\
@@ -71,16 +56,3 @@ const UDP_COST: Measure = Measure::per_million("udp-cost", "UDP, 64 bytes into a
 const UDP_V6: Measure = Measure::thousands("udp-ipv6", "UDP, 64 bytes into a socket, IPv6");
 const UDP_V6_COST: Measure =
     Measure::per_million("udp-ipv6-cost", "UDP, 64 bytes into a socket, IPv6");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_relay_is_explained_with_and_without_a_flowtable() {
-        assert_eq!(note(None), RELAY);
-        let note = note(Some("No such file"));
-        assert!(note.starts_with(RELAY), "{note}");
-        assert!(note.ends_with("and said `No such file`."), "{note}");
-    }
-}

@@ -10,6 +10,7 @@ mod start;
 mod tunnel;
 
 use anyhow::Result;
+use routemesh_tests::lab::lack_of_flowtables;
 
 use crate::{
     background::Background,
@@ -89,6 +90,21 @@ impl Row {
     pub(crate) fn measure(&self, run: &Run) -> Result<Vec<Comparison>> {
         (self.run)(run)
     }
+}
+
+/// Adds the kernel's flowtable to what its users would use. Where the kernel has none, returns what is
+/// to be said of that.
+fn with_flowtable(ways: &mut Vec<Way>) -> Result<Option<String>> {
+    let lack = lack_of_flowtables()?;
+    if lack.is_none() {
+        ways.push(Way::flowtable()?);
+    }
+    Ok(lack.map(|lack| {
+        format!(
+            " There is no column of nftables' flowtable, since this kernel has none: \
+             `nft` was told to make one in a namespace, and said `{lack}`."
+        )
+    }))
 }
 
 /// Sends loads over ways; of each, the rate and what it costs.
