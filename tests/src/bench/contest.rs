@@ -7,7 +7,7 @@ use routemesh_tests::interrupt;
 
 use crate::{
     background::Background,
-    goal::GOALS,
+    goal::goals,
     report::{Column, Comparison},
     screen::Screen,
 };
@@ -17,7 +17,8 @@ use crate::{
 pub(crate) struct Pace {
     /// Rounds at least, and at most.
     pub(crate) rounds: RangeInclusive<usize>,
-    /// How long one measurement lasts, where that can be chosen.
+    /// How long one measurement lasts, where that can be chosen: three fifths of it where no goal is
+    /// set.
     pub(crate) sample: Duration,
     /// Half the interval of a ratio, as a share of it, that is tight enough to stop.
     pub(crate) spread: f64,
@@ -39,6 +40,15 @@ impl Pace {
                 sample: Duration::from_millis(450),
                 spread: 0.03,
             }
+        }
+    }
+
+    /// How long one measurement of a comparison lasts.
+    fn of_one(&self, comparison: &Comparison) -> Duration {
+        if goals(comparison).next().is_some() {
+            self.sample
+        } else {
+            self.sample * 3 / 5
         }
     }
 }
@@ -148,20 +158,21 @@ impl Contest<'_> {
     /// When a measurement fails, or finds that packets were lost, changed, or came another way.
     pub(crate) fn run(mut self, pace: &Pace, screen: &Screen) -> Result<Vec<Comparison>> {
         let mut found = self.empty();
+        let time = pace.of_one(&found[0]);
         for round in 1..=*pace.rounds.end() {
             let mut order: Vec<usize> = (0..self.contenders.len()).collect();
             if round % 2 == 0 {
                 order.reverse();
             }
             if let Some(background) = self.background {
-                background.listen(pace.sample)?;
+                background.listen(time)?;
             }
             for turn in order {
                 interrupt::check()?;
                 let Contender { name, sample } = &mut self.contenders[turn];
                 let title = self.measures[0].title;
                 screen.progress(&format!("{title}, round {round}: {name}"));
-                let figures = sample(pace.sample).with_context(|| format!("{title}: {name}"))?;
+                let figures = sample(time).with_context(|| format!("{title}: {name}"))?;
                 ensure!(figures.len() == found.len(), "{name}: not a figure each");
                 for (comparison, figure) in found.iter_mut().zip(figures) {
                     comparison.columns[turn].samples.push(figure);
@@ -205,8 +216,7 @@ fn is_tight(comparison: &Comparison, spread: f64) -> bool {
         .columns
         .first()
         .map(|column| column.name.as_str());
-    let goals = GOALS.iter().filter(|goal| goal.comparison == comparison.id);
-    let mut pairs: Vec<_> = goals
+    let mut pairs: Vec<_> = goals(comparison)
         .filter_map(|goal| Some((goal.column, goal.against?)))
         .collect();
     if pairs.is_empty() {
@@ -247,6 +257,15 @@ mod tests {
     fn steady_columns_are_measured_as_often_as_an_interval_needs() {
         let found = contest(|| 20.0).run(&PACE, &Screen::quiet()).unwrap();
         assert_eq!(found[0].columns[1].samples, [20.0; 6]);
+    }
+
+    #[test]
+    fn what_has_a_goal_is_measured_longer() {
+        let pace = Pace::of(false);
+        let mut comparison = contest(|| 20.0).empty().remove(0);
+        assert_eq!(pace.of_one(&comparison), Duration::from_millis(270));
+        comparison.id = "tcp-1".to_owned();
+        assert_eq!(pace.of_one(&comparison), Duration::from_millis(450));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::{
         CABLE, DAEMON, IPTABLES, KERNEL, KERNEL_VXLAN, OPEN, REDIRECT, RELAY, TC, VXLAN, VXLAN_XDP,
         XDP,
     },
-    report::Report,
+    report::{Comparison, Report},
     statistic::Estimate,
 };
 
@@ -221,6 +221,11 @@ pub(crate) const GOALS: &[Goal] = &[
     figure("start", DAEMON, Bound::AtMost(150.0)).unless(AN_HOUR_STARTS),
     figure("idle-memory", DAEMON, Bound::AtMost(15.0)),
 ];
+
+/// The goals that are set for a comparison.
+pub(crate) fn goals(comparison: &Comparison) -> impl Iterator<Item = &'static Goal> {
+    GOALS.iter().filter(|goal| goal.comparison == comparison.id)
+}
 
 impl Goal {
     /// The same, with what stands in the way.

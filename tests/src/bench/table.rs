@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    goal::{GOALS, Goal},
+    goal::{Goal, goals},
     report::{Column, Comparison, Report},
     statistic::Estimate,
 };
@@ -35,11 +35,6 @@ pub(crate) fn comparison(report: &Report, comparison: &Comparison, spread: f64) 
         let _ = writeln!(text, "  {}", goal_line(goal, report, spread));
     }
     text
-}
-
-/// The goals that are set for a comparison.
-pub(crate) fn goals(comparison: &Comparison) -> impl Iterator<Item = &'static Goal> {
-    GOALS.iter().filter(|goal| goal.comparison == comparison.id)
 }
 
 /// What a goal is about.

@@ -1,14 +1,14 @@
 //! The ways from container to container that are compared, each between two hosts of its own.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, net::IpAddr};
 
 use anyhow::{Context as _, Result, ensure};
 use routemesh_tests::lab::{
-    Node, OpenVswitch, PATIENCE, Pair, Ping, Routemesh, Side, accept, docker_rules, eventually,
-    flowtable, forwarded, offloaded, received, refuse_sources, relayed, tcp_stream,
+    Host, Node, OpenVswitch, PATIENCE, Pair, Ping, Routemesh, Side, accept, docker_rules,
+    eventually, flowtable, forwarded, offloaded, received, refuse_sources, relayed, tcp_stream,
 };
 
-use crate::column;
+use crate::{column, load::Family};
 
 /// Bytes of the largest packet a stack sends at once.
 pub(crate) const SUPER_PACKET: u64 = 1 << 16;
@@ -115,17 +115,20 @@ impl Way {
         Self::of(name, pair, Carrier::Routemesh(vec![a, b], "routed"))
     }
 
-    /// By routemesh through a tunnel of that mode.
-    pub(crate) fn tunnel(name: &'static str, mode: &str) -> Result<Self> {
+    /// By routemesh through a tunnel of that mode, over that family.
+    pub(crate) fn tunnel(name: &'static str, mode: &str, outer: Family) -> Result<Self> {
         let pair = Pair::cabled()?;
         narrow(&pair)?;
         let start = |side: &Side, other: &Side| {
             docker_rules(side)?;
-            // Both families go through the one tunnel, over IPv4.
-            let v6 = other.host.v6().to_string();
+            // Both families go through the one tunnel.
+            let [from, to] = outer.of([
+                [other.host.v6().to_string(), other.host.v4().to_string()],
+                [other.host.v4().to_string(), other.host.v6().to_string()],
+            ]);
             let config = side
                 .config("auto", other)
-                .replace(&v6, &other.host.v4().to_string())
+                .replace(&from, &to)
                 .replace("\nvia =", &format!("\nmode = \"{mode}\"\nvia ="));
             Routemesh::start(&side.host, &config)
         };
@@ -133,9 +136,9 @@ impl Way {
         Self::of(name, pair, Carrier::Routemesh(daemons, "encapsulated"))
     }
 
-    /// By the kernel's routing and its vxlan device, set up as flannel does; with Docker's rules
-    /// where `docker`.
-    pub(crate) fn kernel_vxlan(name: &'static str, docker: bool) -> Result<Self> {
+    /// By the kernel's routing and its vxlan device over that family, set up as flannel does; with
+    /// Docker's rules where `docker`.
+    pub(crate) fn kernel_vxlan(name: &'static str, docker: bool, outer: Family) -> Result<Self> {
         let pair = Pair::cabled()?;
         narrow(&pair)?;
         if docker {
@@ -143,7 +146,7 @@ impl Way {
         }
         for (side, other) in [(&pair.a, &pair.b), (&pair.b, &pair.a)] {
             side.host.forward()?;
-            flannel(side, other)?;
+            flannel(side, other, outer)?;
         }
         Self::of(name, pair, Carrier::Kernel)
     }
@@ -180,7 +183,7 @@ impl Way {
     }
 
     /// Who sends, who receives, and by what addresses the latter is reached.
-    pub(crate) fn ends(&self) -> (&Node, &Node, [std::net::IpAddr; 2]) {
+    pub(crate) fn ends(&self) -> (&Node, &Node, [IpAddr; 2]) {
         let Pair { a, b, .. } = &self.pair;
         if matches!(self.carrier, Carrier::Cable) {
             let addresses = [b.host.v4().into(), b.host.v6().into()];
@@ -296,8 +299,9 @@ fn narrow(pair: &Pair) -> Result<()> {
 }
 
 /// A vxlan device with fixed neighbours, and routes through it to the other host's containers.
-fn flannel(side: &Side, other: &Side) -> Result<()> {
-    let (local, remote) = (side.host.v4(), other.host.v4());
+fn flannel(side: &Side, other: &Side, outer: Family) -> Result<()> {
+    let address = |host: &Host| outer.of([host.v4().into(), host.v6().into()]);
+    let (local, remote): (IpAddr, IpAddr) = (address(&side.host), address(&other.host));
     let mut lines = format!(
         "link add flannel.1 address {} type vxlan id 1 local {local} dev eth0 dstport 8472 nolearning\n\
          link set flannel.1 up\n",

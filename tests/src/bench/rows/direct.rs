@@ -33,6 +33,7 @@ pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
         let v6 = [
             (Load::Streams(1, Family::V6), [TCP_1_V6, TCP_1_V6_COST]),
             (Load::Datagrams(Family::V6), [UDP_V6, UDP_V6_COST]),
+            (Load::Streams(8, Family::V6), [TCP_8_V6, TCP_8_V6_COST]),
         ];
         found.extend(compare(run, 1, &ways, &v6)?);
     }
@@ -51,6 +52,8 @@ const TCP_8: Measure = Measure::gbit("tcp-8", "TCP, 8 flows, IPv4");
 const TCP_8_COST: Measure = Measure::per_gbit("tcp-8-cost", "TCP, 8 flows, IPv4");
 const TCP_1_V6: Measure = Measure::gbit("tcp-1-ipv6", "TCP, 1 flow, IPv6");
 const TCP_1_V6_COST: Measure = Measure::per_gbit("tcp-1-ipv6-cost", "TCP, 1 flow, IPv6");
+const TCP_8_V6: Measure = Measure::gbit("tcp-8-ipv6", "TCP, 8 flows, IPv6");
+const TCP_8_V6_COST: Measure = Measure::per_gbit("tcp-8-ipv6-cost", "TCP, 8 flows, IPv6");
 const UDP: Measure = Measure::thousands("udp", "UDP, 64 bytes into a socket, IPv4");
 const UDP_COST: Measure = Measure::per_million("udp-cost", "UDP, 64 bytes into a socket, IPv4");
 const UDP_V6: Measure = Measure::thousands("udp-ipv6", "UDP, 64 bytes into a socket, IPv6");

@@ -28,6 +28,8 @@ pub(super) fn run(run: &Run) -> Result<Vec<Comparison>> {
         let ipv6 = in_the_open(run, TRANSIT.over_ipv6(), FORWARD_V6)?;
         found.extend(noted(ipv6, LARGER));
         found.extend(in_the_open(run, DELIVERY.over_ipv6(), DELIVER_V6)?);
+        let ipv6 = TRANSIT.over_ipv6().in_vxlan();
+        found.extend(in_vxlan(run, ipv6, DECAPSULATE_V6)?);
     }
     Ok(found)
 }
@@ -168,6 +170,11 @@ const DECAPSULATE: [Measure; 3] = measures!(
     "decapsulate",
     "64 bytes in VXLAN",
     "decapsulated and forwarded, IPv4"
+);
+const DECAPSULATE_V6: [Measure; 3] = measures!(
+    "decapsulate-ipv6",
+    "76 bytes in VXLAN",
+    "decapsulated and forwarded, IPv6 in IPv4"
 );
 const DECAPSULATE_DELIVER: [Measure; 3] = measures!(
     "decapsulate-deliver",

@@ -23,7 +23,7 @@ use crate::{
 /// Runs before the clock is looked at.
 const STRETCH: u32 = 64;
 /// Of the time of other measurements this is enough: thousands of runs, of which the fastest counts.
-const SHARE: u32 = 8;
+const SHARE: u32 = 5;
 /// So long the programs find all neighbours followed, as beside a daemon.
 const FOLLOWED: Duration = Duration::from_secs(3600);
 /// What a run takes with nothing to run.
