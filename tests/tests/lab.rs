@@ -5,7 +5,7 @@ use std::{fs, net::IpAddr, path::Path, time::Duration};
 use routemesh_tests::{
     lab::{
         Capture, Echo, Lab, Pair, Ping, flowtable, lack_of_flowtables, offloaded, received,
-        relayed, tcp_for, tcp_stream, udp_echo,
+        relayed, tcp_for, tcp_stream, tcp_streams, udp_echo,
     },
     packet::ETHERTYPE_IPV4,
 };
@@ -41,6 +41,8 @@ fn with_kernel_routing_all_kinds_of_traffic_pass() {
         Ping::of(1200).run(a, address).unwrap();
         Ping::of(9000).run(a, address).unwrap();
         tcp_stream(a, b, address, 8 * MIB).unwrap();
+        let transfer = tcp_streams(a, b, address, (8, MIB)).unwrap();
+        assert_eq!(transfer.bytes, 8 * MIB);
         let sizes = &[0, 1, 1400, 1473, 4000, 30_000];
         udp_echo(a, b, address, Echo { sizes }).unwrap();
     }

@@ -71,7 +71,8 @@ pub use process::{Process, run};
 pub use relay::{relay, relayed};
 pub use tally::{ended_at, forwarded, received, refused, sent, settled};
 pub use traffic::{
-    Echo, Ping, Transfer, tcp_flows, tcp_for, tcp_stream, tcp_watched, udp_echo, udp_for,
+    Echo, Ping, Transfer, tcp_flows, tcp_for, tcp_stream, tcp_streams, tcp_watched, udp_echo,
+    udp_for,
 };
 pub use wire::Wire;
 

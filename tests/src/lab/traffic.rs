@@ -119,16 +119,36 @@ impl Transfer {
 /// # Errors
 /// When the connection fails or stalls, or other data arrives.
 pub fn tcp_stream(from: &Node, to: &Node, address: IpAddr, bytes: u64) -> Result<Transfer> {
+    tcp_streams(from, to, address, (1, bytes))
+}
+
+/// Sends as [`tcp_stream`] does, by as many connections at once as `flows`, by each so many bytes
+/// of its own.
+///
+/// # Errors
+/// When a connection fails or stalls, or other data arrives.
+pub fn tcp_streams(
+    from: &Node,
+    to: &Node,
+    address: IpAddr,
+    (flows, bytes): (usize, u64),
+) -> Result<Transfer> {
     let listener = listen(to, address)?;
     let target = listener.local_addr()?;
     thread::scope(|scope| -> Result<Transfer> {
-        let receiver = scope.spawn(move || receive(&listener));
-        let (start, sent) = from.enter(|| send(target, bytes))?;
-        let (end, arrived) = receiver
-            .join()
-            .map_err(|_| anyhow!("receiver panicked"))??;
+        let spawn_receiver = |_| scope.spawn(|| receive(&listener));
+        let receivers: Vec<_> = (0..flows).map(spawn_receiver).collect();
+        let spawn_sender = |flow| scope.spawn(move || from.enter(|| send(target, flow, bytes)));
+        let senders: Vec<_> = (0..flows).map(spawn_sender).collect();
+        let (starts, mut sent): (Vec<_>, Vec<_>) = joined(senders)?.into_iter().unzip();
+        let (ends, mut arrived): (Vec<_>, Vec<_>) = joined(receivers)?.into_iter().unzip();
+        // Connections are accepted in whichever order.
+        sent.sort_unstable();
+        arrived.sort_unstable();
         ensure!(sent == arrived, "other data arrived than was sent");
-        let elapsed = end.duration_since(start);
+        let start = starts.into_iter().min().context("no flows")?;
+        let end = ends.into_iter().max().context("no flows")?;
+        let (bytes, elapsed) = (flows as u64 * bytes, end.duration_since(start));
         Ok(Transfer { bytes, elapsed })
     })
     .with_context(|| format!("TCP from {} to {target} on {}", from.name(), to.name()))
@@ -245,10 +265,10 @@ fn accept(listener: &TcpListener) -> Result<TcpStream> {
 
 type Hash = [u8; 32];
 
-fn send(target: SocketAddr, bytes: u64) -> Result<(Instant, Hash)> {
+fn send(target: SocketAddr, flow: usize, bytes: u64) -> Result<(Instant, Hash)> {
     let mut stream = connect(target)?;
     let mut hash = Sha256::new();
-    let mut data = Unrepeating(0x9e37_79b9_7f4a_7c15);
+    let mut data = Unrepeating(0x9e37_79b9_7f4a_7c15 ^ flow as u64);
     let mut block = vec![0; 1 << 17];
     let mut left = bytes;
     let start = Instant::now();
