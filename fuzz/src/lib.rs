@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod config;
+pub mod fragment;
 mod frame;
 pub mod icmp;
 pub mod parse;
@@ -20,11 +21,12 @@ pub use seeds::seeds;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("parse", parse::run),
     ("pop", pop::run),
     ("push", push::run),
     ("icmp", icmp::run),
+    ("fragment", fragment::run),
     ("config", config::run),
     ("api", api::run),
 ];

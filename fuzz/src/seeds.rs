@@ -16,6 +16,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "parse" => packets(&[&[0; 2], &[5, 0xb4]]),
         "pop" => packets(&[&[0], &[1], &[2], &[4]]),
         "icmp" => packets(&[&[0; 3], &[1, 5, 0x78]]),
+        "fragment" => packets(&[&[0, 28], &[0, 68], &[5, 0x78]]),
         "push" => packets(&tunnels().each_ref().map(<[u8; push::KNOBS]>::as_slice)),
         "config" => texts(&CONFIGS),
         "api" => texts(&REQUESTS),

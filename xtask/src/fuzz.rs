@@ -39,7 +39,7 @@ pub(crate) struct Options {
 }
 
 /// Programs of the crate `routemesh-fuzz`.
-const TARGETS: [&str; 6] = ["parse", "pop", "push", "icmp", "config", "api"];
+const TARGETS: [&str; 7] = ["parse", "pop", "push", "icmp", "fragment", "config", "api"];
 
 /// Seconds after which a run counts as hung, and MiB above which the program as leaking.
 const LIMITS: [&str; 2] = ["-timeout=10", "-rss_limit_mb=2048"];
