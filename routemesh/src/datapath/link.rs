@@ -51,7 +51,11 @@ pub(super) fn detach(pin: &Path) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         link => link.and_then(|link| sever(&link)),
     };
-    fs::remove_file(pin).with_context(|| format!("remove {}", pin.display()))?;
+    match fs::remove_file(pin) {
+        // Somebody else has removed it meanwhile, as `detach --all` does.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        removed => removed.with_context(|| format!("remove {}", pin.display()))?,
+    }
     detached.with_context(|| format!("detach the link that was pinned as {}", pin.display()))
 }
 
