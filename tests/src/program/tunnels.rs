@@ -108,7 +108,6 @@ impl Way {
     }
 
     /// The largest packet it carries.
-    /// The largest packet it carries.
     #[must_use]
     pub fn mtu(self) -> usize {
         UNDERLAY_MTU - self.overhead()
