@@ -20,8 +20,8 @@ const IFLA_XDP: u16 = 43;
 const IFLA_XDP_FD: u16 = 1;
 const IFLA_XDP_FLAGS: u16 = 3;
 const IFLA_XDP_DRV_PROG_ID: u16 = 5;
-/// `XDP_FLAGS_DRV_MODE`, `XDP_FLAGS_UPDATE_IF_NOEXIST`.
-const NATIVE_IF_NONE: u32 = 1 << 2 | 1;
+const XDP_FLAGS_UPDATE_IF_NOEXIST: u32 = 1 << 0;
+const XDP_FLAGS_DRV_MODE: u32 = 1 << 2;
 const NO_PROGRAM: RawFd = -1;
 /// The one program, or that of the driver, the stack or the hardware.
 const IFLA_XDP_PROGRAMS: [u16; 4] = [4, 5, 6, 7];
@@ -99,20 +99,20 @@ pub fn refuse_xdp(ifindex: u32, program: BorrowedFd<'_>) -> Result<()> {
     // What is attached like this does not go with the process that attached it.
     let signals = SigSet::all();
     signals.thread_block()?;
-    let refused = set_native_xdp(ifindex, program.as_raw_fd());
+    let refused = set_native_xdp(ifindex, program.as_raw_fd(), XDP_FLAGS_UPDATE_IF_NOEXIST);
     let taken = match &refused {
-        Ok(()) => set_native_xdp(ifindex, NO_PROGRAM),
+        Ok(()) => set_native_xdp(ifindex, NO_PROGRAM, 0),
         Err(_) => Ok(()),
     };
     signals.thread_unblock()?;
     refused.and(taken)
 }
 
-fn set_native_xdp(ifindex: u32, descriptor: RawFd) -> Result<()> {
+fn set_native_xdp(ifindex: u32, descriptor: RawFd, flags: u32) -> Result<()> {
     let mut body = vec![0; IFINFOMSG];
     body[4..8].copy_from_slice(&ifindex.to_ne_bytes());
     let program = attribute(IFLA_XDP_FD, &descriptor.to_ne_bytes());
-    let flags = attribute(IFLA_XDP_FLAGS, &NATIVE_IF_NONE.to_ne_bytes());
+    let flags = attribute(IFLA_XDP_FLAGS, &(flags | XDP_FLAGS_DRV_MODE).to_ne_bytes());
     let xdp = [program, flags].concat();
     body.extend(attribute(IFLA_XDP | NLA_F_NESTED, &xdp));
     ask(NETLINK_ROUTE, RTM_SETLINK, &body, false).map(drop)
