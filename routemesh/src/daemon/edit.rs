@@ -35,6 +35,8 @@ impl Daemon {
         self.journal
             .append(&batch.edits)
             .map_err(|error| Error::new(ErrorKind::Failed, format!("{error:#}")))?;
+        // A million of them are a fifth of all memory, and the table is to grow now.
+        drop(batch);
         let applied = self.carry_out(draft);
         self.sync_edited_routes();
         let [_, _, routes] = self.table.counts();
