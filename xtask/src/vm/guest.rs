@@ -44,7 +44,7 @@ const MODULES: &[&str] = &[
 ];
 
 /// How long a guest may take, in seconds.
-const PATIENCE: u32 = 7200;
+const PATIENCE: u32 = 10_800;
 
 /// How many processors a guest has. They take turns on one of this machine's: side by side, one may
 /// still meet the breakpoint that another has just taken back, where a kernel patches its own code
